@@ -1,0 +1,187 @@
+// One conversation with one peer, as straight-line code wants it: lines, blocks and streams in, whole writes out.
+// Nothing is read before it is asked for (so a slow reader slows its peer), and every wait on the peer has a deadline.
+
+import type { Duplex } from 'node:stream';
+import { type Clock, SECOND, systemClock } from '../base/time.ts';
+import { NetError } from './errors.ts';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const CHUNK = 64 * 1024;
+
+export interface Peer {
+  /** The peer's network address, for limits per source only; undefined where it has no meaning (memory, onion). */
+  readonly address: string | undefined;
+  /** SHA-256 of the SubjectPublicKeyInfo that the TLS server showed, on either side of the connection. */
+  readonly serverKey: Buffer | undefined;
+}
+
+export interface ConnectionOptions {
+  readonly clock?: Clock;
+  readonly peer?: Partial<Peer>;
+  /** How long one write may wait for the peer to take it. */
+  readonly writeTimeout?: number;
+}
+
+export class Connection {
+  readonly peer: Peer;
+  readonly #stream: Duplex;
+  readonly #clock: Clock;
+  readonly #writeTimeout: number;
+  #held: Buffer = Buffer.alloc(0);
+  #ended = false;
+  #failure: NetError | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(stream: Duplex, options: ConnectionOptions = {}) {
+    this.#stream = stream;
+    this.#clock = options.clock ?? systemClock;
+    this.#writeTimeout = options.writeTimeout ?? 60 * SECOND;
+    this.peer = { address: options.peer?.address, serverKey: options.peer?.serverKey };
+    stream.on('readable', () => this.#wake?.());
+    stream.on('end', () => this.#settle(undefined));
+    stream.on('error', (cause) => this.#settle(new NetError('cut', 'the connection broke', { cause })));
+    stream.on('close', () => this.#settle(undefined));
+  }
+
+  /** True once this side has closed it or the peer's end was seen. */
+  get closed(): boolean {
+    return this.#failure !== undefined || (this.#ended && this.#held.length === 0);
+  }
+
+  /**
+   * The next line, without its LF and without a CR before it; undefined when the peer ended the conversation at a line's
+   * border. `limit` counts the LF. Throws NetError `line-too-long`, `timeout`, or `cut` in the middle of a line.
+   */
+  async line(limit: number, timeout: number): Promise<Buffer | undefined> {
+    const until = this.#clock.now() + timeout;
+    let searched = 0;
+    for (;;) {
+      const found = this.#held.indexOf(LF, searched);
+      if (found >= limit || (found < 0 && this.#held.length >= limit)) {
+        throw new NetError('line-too-long', `a line is longer than ${limit} octets`);
+      }
+      if (found >= 0) {
+        const line = this.#held.subarray(0, found > 0 && this.#held[found - 1] === CR ? found - 1 : found);
+        this.#held = this.#held.subarray(found + 1);
+        return line;
+      }
+      searched = this.#held.length;
+      if (!(await this.#more(until))) {
+        if (this.#held.length === 0) return undefined;
+        throw new NetError('cut', 'the peer went away in the middle of a line');
+      }
+    }
+  }
+
+  /** Exactly `length` octets. Throws NetError `timeout` or `cut`. For what is small: use `stream` for bodies. */
+  async block(length: number, timeout: number): Promise<Buffer> {
+    const until = this.#clock.now() + timeout;
+    const parts: Buffer[] = [];
+    for (let missing = length; missing > 0; ) {
+      const part = await this.#some(missing, until);
+      parts.push(part);
+      missing -= part.length;
+    }
+    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts, length);
+  }
+
+  /** The next `length` octets in chunks of at most 64 KiB, all of them within `timeout`. Throws NetError `timeout` or `cut`. */
+  async *stream(length: number, timeout: number): AsyncGenerator<Buffer, void, void> {
+    const until = this.#clock.now() + timeout;
+    for (let missing = length; missing > 0; ) {
+      const part = await this.#some(Math.min(missing, CHUNK), until);
+      missing -= part.length;
+      yield part;
+    }
+  }
+
+  /** Waits until the peer sends something or ends; false at the end. What came stays for the next read. */
+  async waiting(timeout: number): Promise<boolean> {
+    return this.#held.length > 0 || this.#more(this.#clock.now() + timeout);
+  }
+
+  /**
+   * Sends `data` and resolves when the layer below has taken all of it, so that over TLS each call
+   * makes records of its own.   spec: smallmail 2.2
+   */
+  async write(data: string | Uint8Array): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    await new Promise<void>((resolve, reject) => {
+      const cancel = this.#clock.timer(this.#writeTimeout, () => {
+        reject(new NetError('timeout', 'the peer takes nothing'));
+        this.destroy();
+      });
+      this.#stream.write(data, (cause) => {
+        cancel();
+        if (cause) reject(new NetError('cut', 'the peer went away while being written to', { cause }));
+        else resolve();
+      });
+    });
+  }
+
+  /** Says goodbye: what was written still arrives, nothing more is read. Resolves when the peer has taken it, or after `grace`. */
+  async close(grace = 2 * SECOND): Promise<void> {
+    if (this.#failure?.code === 'closed') return;
+    this.#failure ??= new NetError('closed', 'the connection is closed');
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.timer(grace, resolve);
+      this.#stream.end(() => {
+        cancel();
+        resolve();
+      });
+      if (this.#stream.destroyed) resolve();
+    });
+    this.destroy();
+  }
+
+  /** Ends it at once. Waiting reads fail with `closed`. */
+  destroy(): void {
+    this.#settle(new NetError('closed', 'the connection is closed'));
+    this.#stream.destroy();
+  }
+
+  #settle(failure: NetError | undefined): void {
+    this.#ended = true;
+    if (failure) this.#failure ??= failure;
+    this.#wake?.();
+  }
+
+  /** From 1 to `most` octets: what is there, or what comes next. */
+  async #some(most: number, until: number): Promise<Buffer> {
+    while (this.#held.length === 0) {
+      if (!(await this.#more(until))) throw new NetError('cut', 'the peer went away in the middle of a body');
+    }
+    const part = this.#held.subarray(0, most);
+    this.#held = this.#held.subarray(part.length);
+    return part;
+  }
+
+  /** Brings in whatever the peer sends next; false when it has ended. */
+  async #more(until: number): Promise<boolean> {
+    for (;;) {
+      if (this.#failure) throw this.#failure;
+      const chunk: Buffer | null = this.#stream.read();
+      if (chunk !== null) {
+        this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+        return true;
+      }
+      if (this.#ended) return false;
+      await this.#woken(until);
+    }
+  }
+
+  #woken(until: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.timer(until - this.#clock.now(), () => {
+        this.#wake = undefined;
+        reject(new NetError('timeout', 'the peer is silent for too long'));
+      });
+      this.#wake = () => {
+        this.#wake = undefined;
+        cancel();
+        resolve();
+      };
+    });
+  }
+}

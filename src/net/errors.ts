@@ -1,0 +1,25 @@
+// How a conversation can fail, whoever the peer is.
+
+import { PosternError } from '../base/errors.ts';
+
+export type NetFailure =
+  /** The peer went away in the middle of something. */
+  | 'cut'
+  /** The peer was too slow: a line, a body or an idle time ran over its limit. */
+  | 'timeout'
+  /** A line longer than its limit. */
+  | 'line-too-long'
+  /** This side closed the connection. */
+  | 'closed'
+  /** No connection could be made. */
+  | 'unreachable'
+  /** TLS failed, or the peer's key is not the pinned one. */
+  | 'tls';
+
+export class NetError extends PosternError {
+  declare readonly code: NetFailure;
+
+  constructor(code: NetFailure, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(code, message, options);
+  }
+}
