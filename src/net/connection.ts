@@ -8,6 +8,7 @@ import { NetError } from './errors.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 const CHUNK = 64 * 1024;
+const NOTHING = Buffer.alloc(0); // held instead of an empty view, which would keep its whole chunk in memory
 
 export interface Peer {
   /** The peer's network address, for limits per source only; undefined where it has no meaning (memory, onion). */
@@ -28,8 +29,9 @@ export class Connection {
   readonly #stream: Duplex;
   readonly #clock: Clock;
   readonly #writeTimeout: number;
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = NOTHING;
   #ended = false;
+  #leaving = false;
   #failure: NetError | undefined;
   #wake: (() => void) | undefined;
 
@@ -51,7 +53,7 @@ export class Connection {
 
   /**
    * The next line, without its LF and without a CR before it; undefined when the peer ended the conversation at a line's
-   * border. `limit` counts the LF. Throws NetError `line-too-long`, `timeout`, or `cut` in the middle of a line.
+   * border, or `leave` was called. `limit` counts the LF. Throws NetError `line-too-long`, `timeout`, or `cut` in the middle of a line.
    */
   async line(limit: number, timeout: number): Promise<Buffer | undefined> {
     const until = this.#clock.now() + timeout;
@@ -63,12 +65,13 @@ export class Connection {
       }
       if (found >= 0) {
         const line = this.#held.subarray(0, found > 0 && this.#held[found - 1] === CR ? found - 1 : found);
-        this.#held = this.#held.subarray(found + 1);
+        this.#drop(found + 1);
         return line;
       }
       searched = this.#held.length;
-      if (!(await this.#more(until))) {
-        if (this.#held.length === 0) return undefined;
+      const atBorder = this.#held.length === 0;
+      if (!(await this.#more(until, atBorder))) {
+        if (atBorder) return undefined;
         throw new NetError('cut', 'the peer went away in the middle of a line');
       }
     }
@@ -120,6 +123,12 @@ export class Connection {
     });
   }
 
+  /** Waits for no further line: `line` answers as if the peer had ended. What is in the middle of a line or body goes on. */
+  leave(): void {
+    this.#leaving = true;
+    this.#wake?.();
+  }
+
   /** Says goodbye: what was written still arrives, nothing more is read. Resolves when the peer has taken it, or after `grace`. */
   async close(grace = 2 * SECOND): Promise<void> {
     if (this.#failure?.code === 'closed') return;
@@ -153,12 +162,16 @@ export class Connection {
       if (!(await this.#more(until))) throw new NetError('cut', 'the peer went away in the middle of a body');
     }
     const part = this.#held.subarray(0, most);
-    this.#held = this.#held.subarray(part.length);
+    this.#drop(part.length);
     return part;
   }
 
-  /** Brings in whatever the peer sends next; false when it has ended. */
-  async #more(until: number): Promise<boolean> {
+  #drop(count: number): void {
+    this.#held = count === this.#held.length ? NOTHING : this.#held.subarray(count);
+  }
+
+  /** Brings in whatever the peer sends next; false when it has ended, or, at a line's border, when this side is leaving. */
+  async #more(until: number, atBorder = false): Promise<boolean> {
     for (;;) {
       if (this.#failure) throw this.#failure;
       const chunk: Buffer | null = this.#stream.read();
@@ -166,7 +179,7 @@ export class Connection {
         this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
         return true;
       }
-      if (this.#ended) return false;
+      if (this.#ended || (atBorder && this.#leaving)) return false;
       await this.#woken(until);
     }
   }

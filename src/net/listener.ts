@@ -1,0 +1,173 @@
+// A TLS port: counts who is connected, turns away the surplus, and hands each conversation to a counter.
+
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { codeOf } from '../base/errors.ts';
+import { type Clock, SECOND, sleep, systemClock } from '../base/time.ts';
+import { Connection } from './connection.ts';
+import { type Endpoint, formatEndpoint } from './endpoint.ts';
+import { NetError } from './errors.ts';
+import type { TlsIdentity } from './tls-identity.ts';
+
+export interface ConnectionLimits {
+  readonly connections: number;
+  /** From one IPv4 address or one IPv6 /64; undefined where addresses mean nothing, as behind an onion service. */
+  readonly perAddress?: number | undefined;
+}
+
+export interface ListenOptions {
+  readonly at: Endpoint;
+  readonly identity: TlsIdentity;
+  readonly limits: ConnectionLimits;
+  /** `TLSv1.2` unless somebody in a laboratory needs less. */
+  readonly minVersion?: 'TLSv1' | 'TLSv1.2' | 'TLSv1.3';
+  readonly clock?: Clock;
+  readonly handshakeTimeout?: number;
+  /** Called for each conversation; the connection is closed when it settles. */
+  serve(connection: Connection): Promise<void>;
+  /** Told of each connection that was turned away and why. */
+  refused?(reason: 'too-many' | 'too-many-from-address' | 'handshake'): void;
+}
+
+export class Listener {
+  /** Where it listens, with the port that the system chose when 0 was asked for. */
+  readonly at: Endpoint;
+  readonly #server: Server;
+  readonly #clock: Clock;
+  readonly #open: Set<Connection>;
+  readonly #sockets: Set<Socket>;
+  #limits: ConnectionLimits;
+  readonly #perSource = new Map<string, number>();
+
+  private constructor(options: ListenOptions, server: Server, open: Set<Connection>, sockets: Set<Socket>) {
+    this.#server = server;
+    this.#clock = options.clock ?? systemClock;
+    this.#open = open;
+    this.#sockets = sockets;
+    this.#limits = options.limits;
+    this.at = { host: options.at.host, port: (server.address() as AddressInfo).port };
+    server.on('connection', (socket: Socket) => this.#admit(socket, options));
+  }
+
+  /** Throws NetError `unreachable` when the port cannot be had, saying why. */
+  static async open(options: ListenOptions): Promise<Listener> {
+    const open = new Set<Connection>();
+    const sockets = new Set<Socket>();
+    const server = createServer({
+      ...secrets(options),
+      handshakeTimeout: options.handshakeTimeout ?? 30 * SECOND,
+      allowHalfOpen: true, // a peer that has said everything still wants its answers
+    });
+    server.on('secureConnection', (socket: TLSSocket) => void converse(socket, options, open));
+    server.on('tlsClientError', (_error, socket) => {
+      options.refused?.('handshake');
+      socket.destroy();
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => reject(cannotListen(options.at, cause)));
+      server.listen({ host: options.at.host, port: options.at.port, backlog: 1024 }, resolve);
+    });
+    return new Listener(options, server, open, sockets);
+  }
+
+  /** How many conversations are open. */
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  /** New connections see the new certificate; the open ones go on. */
+  useIdentity(identity: TlsIdentity): void {
+    this.#server.setSecureContext(secrets({ identity }));
+  }
+
+  useLimits(limits: ConnectionLimits): void {
+    this.#limits = limits;
+  }
+
+  /** Takes no more, lets each conversation finish the command it is in, and cuts what is left after `grace` ms. */
+  async close(grace: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#open) connection.leave();
+    const patience = new AbortController();
+    await Promise.race([closed, sleep(this.#clock, grace, patience.signal)]);
+    patience.abort();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #admit(socket: Socket, options: ListenOptions): void {
+    const source = sourceOf(socket.remoteAddress);
+    const fromSource = this.#perSource.get(source) ?? 0;
+    const { connections, perAddress } = this.#limits;
+    const full = this.#sockets.size >= connections;
+    if (full || (perAddress !== undefined && fromSource >= perAddress)) {
+      options.refused?.(full ? 'too-many' : 'too-many-from-address');
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    this.#perSource.set(source, fromSource + 1);
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      const left = (this.#perSource.get(source) ?? 1) - 1;
+      if (left > 0) this.#perSource.set(source, left);
+      else this.#perSource.delete(source);
+    });
+  }
+}
+
+async function converse(socket: TLSSocket, options: ListenOptions, open: Set<Connection>): Promise<void> {
+  socket.setNoDelay(true);
+  const connection = new Connection(socket, {
+    clock: options.clock ?? systemClock,
+    peer: { address: socket.remoteAddress, serverKey: options.identity.serverKey },
+  });
+  open.add(connection);
+  try {
+    await options.serve(connection);
+    await connection.close();
+  } catch {
+    connection.destroy(); // `serve` answers for its own errors; what comes here is a peer that is gone
+  } finally {
+    open.delete(connection);
+  }
+}
+
+function secrets({ identity, minVersion }: { identity: TlsIdentity; minVersion?: ListenOptions['minVersion'] }) {
+  const version = minVersion ?? 'TLSv1.2';
+  const old = version === 'TLSv1';
+  return {
+    key: identity.key,
+    cert: identity.certificate,
+    minVersion: version,
+    ...(old ? { ciphers: 'DEFAULT@SECLEVEL=0' } : {}),
+  };
+}
+
+/** An IPv6 user owns a whole /64, so that is what one source is there. */
+function sourceOf(address: string | undefined): string {
+  if (address === undefined) return '';
+  if (!address.includes(':') || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
+  const [head = '', tail = ''] = address.split('::');
+  const groups = head.split(':');
+  const missing = 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
+  return [...groups, ...Array<string>(Math.max(0, missing)).fill('0')].slice(0, 4).join(':');
+}
+
+function cannotListen(at: Endpoint, cause: Error): NetError {
+  const where = formatEndpoint(at);
+  switch (codeOf(cause)) {
+    case 'EADDRINUSE':
+      return new NetError('unreachable', `${where} is in use by another program`, {
+        cause,
+        remedy: 'stop that program (is another office running?) or choose another port in the configuration',
+      });
+    case 'EACCES':
+      return new NetError('unreachable', `this user may not listen on ${where}`, {
+        cause,
+        remedy: 'choose a port above 1023, or give the service the right to low ports',
+      });
+    default:
+      return new NetError('unreachable', `cannot listen on ${where}: ${cause.message}`, { cause });
+  }
+}

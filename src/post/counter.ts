@@ -1,0 +1,47 @@
+// What a counter is to the office: a name, its section of the configuration, and a way to open it.
+
+import type { z } from 'zod';
+import type { Endpoint } from '../net/endpoint.ts';
+import type { TlsIdentity } from '../net/tls-identity.ts';
+import type { Post } from './post.ts';
+
+export interface Counter<Settings> {
+  /** Lower case: the name of its section in the configuration and of its commands. */
+  readonly name: string;
+  /** As people write it. */
+  readonly title: string;
+  /** Every key has a default and a description, from which the configuration file is written. */
+  readonly settings: z.ZodType<Settings>;
+  /** Settings that must not be used, each with its remedy; checked before anything is opened. */
+  dangers?(settings: Settings): readonly Danger[];
+  /** Where it would listen, so that the office can judge addresses before opening. */
+  listens(settings: Settings): readonly Endpoint[];
+  open(house: House, settings: Settings): Promise<OpenCounter<Settings>>;
+}
+
+export interface House {
+  readonly post: Post;
+  readonly identity: TlsIdentity;
+}
+
+export interface Danger {
+  readonly setting: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface OpenCounter<Settings> {
+  readonly listening: readonly Listening[];
+  /** Open conversations. */
+  readonly connections: number;
+  /** Takes new settings and a renewed certificate; no conversation is dropped. */
+  reload(house: House, settings: Settings): Promise<void>;
+  /** Lets what is under way finish for at most `grace` ms. */
+  close(grace: number): Promise<void>;
+}
+
+export interface Listening {
+  readonly at: Endpoint;
+  /** `TLS`, `TLS behind an onion service`, … for people. */
+  readonly what: string;
+}

@@ -1,0 +1,15 @@
+// What every counter is given: the store, the clock and the rest of what a post office shares.
+
+import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { Random } from '../base/random.ts';
+import type { Clock } from '../base/time.ts';
+import type { Store } from '../store/store.ts';
+
+export interface Post {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
