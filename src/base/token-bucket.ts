@@ -29,17 +29,6 @@ export class TokenBucket {
     return true;
   }
 
-  /** Gives one back that was taken for nothing. */
-  giveBack(): void {
-    this.#tokens = Math.min(this.#rate.count, this.#tokens + 1);
-  }
-
-  /** True when it is full again, so that nothing is lost by forgetting it. */
-  get full(): boolean {
-    this.#refill();
-    return this.#tokens >= this.#rate.count;
-  }
-
   #refill(): void {
     const now = this.#clock.now();
     const gained = (Math.max(0, now - this.#filled) * this.#rate.count) / this.#rate.per;

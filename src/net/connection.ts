@@ -99,9 +99,9 @@ export class Connection {
     }
   }
 
-  /** Waits until the peer sends something or ends; false at the end. What came stays for the next read. */
-  async waiting(timeout: number): Promise<boolean> {
-    return this.#held.length > 0 || this.#more(this.#clock.now() + timeout);
+  /** Waits at a line's border until the peer sends something; false when it ended or `leave` was called. What came stays. */
+  async awaitLine(timeout: number): Promise<boolean> {
+    return this.#held.length > 0 || this.#more(this.#clock.now() + timeout, true);
   }
 
   /**

@@ -26,7 +26,7 @@ export interface ListenOptions {
   /** Called for each conversation; the connection is closed when it settles. */
   serve(connection: Connection): Promise<void>;
   /** Told of each connection that was turned away and why. */
-  refused?(reason: 'too-many' | 'too-many-from-address' | 'handshake'): void;
+  refused?(reason: 'too-many' | 'too-many-from-address' | 'handshake' | 'accept'): void;
 }
 
 export class Listener {
@@ -34,31 +34,33 @@ export class Listener {
   readonly at: Endpoint;
   readonly #server: Server;
   readonly #clock: Clock;
-  readonly #open: Set<Connection>;
-  readonly #sockets: Set<Socket>;
+  readonly #open = new Set<Connection>();
+  readonly #sockets = new Set<Socket>();
+  readonly #options: ListenOptions;
+  #identity: TlsIdentity;
   #limits: ConnectionLimits;
+  #retired: Promise<void> | undefined;
   readonly #perSource = new Map<string, number>();
 
-  private constructor(options: ListenOptions, server: Server, open: Set<Connection>, sockets: Set<Socket>) {
+  private constructor(options: ListenOptions, server: Server) {
     this.#server = server;
     this.#clock = options.clock ?? systemClock;
-    this.#open = open;
-    this.#sockets = sockets;
+    this.#options = options;
+    this.#identity = options.identity;
     this.#limits = options.limits;
     this.at = { host: options.at.host, port: (server.address() as AddressInfo).port };
-    server.on('connection', (socket: Socket) => this.#admit(socket, options));
+    server.on('connection', (socket: Socket) => this.#admit(socket));
+    server.on('error', () => options.refused?.('accept')); // out of file descriptors, say: this one is lost, the port stays
+    server.on('secureConnection', (socket: TLSSocket) => void this.#converse(socket));
   }
 
   /** Throws NetError `unreachable` when the port cannot be had, saying why. */
   static async open(options: ListenOptions): Promise<Listener> {
-    const open = new Set<Connection>();
-    const sockets = new Set<Socket>();
     const server = createServer({
       ...secrets(options),
       handshakeTimeout: options.handshakeTimeout ?? 30 * SECOND,
       allowHalfOpen: true, // a peer that has said everything still wants its answers
     });
-    server.on('secureConnection', (socket: TLSSocket) => void converse(socket, options, open));
     server.on('tlsClientError', (_error, socket) => {
       options.refused?.('handshake');
       socket.destroy();
@@ -67,7 +69,7 @@ export class Listener {
       server.once('error', (cause) => reject(cannotListen(options.at, cause)));
       server.listen({ host: options.at.host, port: options.at.port, backlog: 1024 }, resolve);
     });
-    return new Listener(options, server, open, sockets);
+    return new Listener(options, server);
   }
 
   /** How many conversations are open. */
@@ -77,16 +79,23 @@ export class Listener {
 
   /** New connections see the new certificate; the open ones go on. */
   useIdentity(identity: TlsIdentity): void {
-    this.#server.setSecureContext(secrets({ identity }));
+    this.#identity = identity;
+    this.#server.setSecureContext(secrets({ ...this.#options, identity }));
   }
 
   useLimits(limits: ConnectionLimits): void {
     this.#limits = limits;
   }
 
+  /** Takes no more; conversations go on. Resolves when the last has ended. */
+  retire(): Promise<void> {
+    this.#retired ??= new Promise((resolve) => this.#server.close(() => resolve()));
+    return this.#retired;
+  }
+
   /** Takes no more, lets each conversation finish the command it is in, and cuts what is left after `grace` ms. */
   async close(grace: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = this.retire();
     for (const connection of this.#open) connection.leave();
     const patience = new AbortController();
     await Promise.race([closed, sleep(this.#clock, grace, patience.signal)]);
@@ -95,13 +104,13 @@ export class Listener {
     await closed;
   }
 
-  #admit(socket: Socket, options: ListenOptions): void {
+  #admit(socket: Socket): void {
     const source = sourceOf(socket.remoteAddress);
     const fromSource = this.#perSource.get(source) ?? 0;
     const { connections, perAddress } = this.#limits;
     const full = this.#sockets.size >= connections;
     if (full || (perAddress !== undefined && fromSource >= perAddress)) {
-      options.refused?.(full ? 'too-many' : 'too-many-from-address');
+      this.#options.refused?.(full ? 'too-many' : 'too-many-from-address');
       socket.destroy();
       return;
     }
@@ -114,26 +123,26 @@ export class Listener {
       else this.#perSource.delete(source);
     });
   }
-}
 
-async function converse(socket: TLSSocket, options: ListenOptions, open: Set<Connection>): Promise<void> {
-  socket.setNoDelay(true);
-  const connection = new Connection(socket, {
-    clock: options.clock ?? systemClock,
-    peer: { address: socket.remoteAddress, serverKey: options.identity.serverKey },
-  });
-  open.add(connection);
-  try {
-    await options.serve(connection);
-    await connection.close();
-  } catch {
-    connection.destroy(); // `serve` answers for its own errors; what comes here is a peer that is gone
-  } finally {
-    open.delete(connection);
+  async #converse(socket: TLSSocket): Promise<void> {
+    socket.setNoDelay(true);
+    const connection = new Connection(socket, {
+      clock: this.#clock,
+      peer: { address: socket.remoteAddress, serverKey: this.#identity.serverKey },
+    });
+    this.#open.add(connection);
+    try {
+      await this.#options.serve(connection);
+      await connection.close();
+    } catch {
+      connection.destroy(); // `serve` answers for its own errors; what comes here is a peer that is gone
+    } finally {
+      this.#open.delete(connection);
+    }
   }
 }
 
-function secrets({ identity, minVersion }: { identity: TlsIdentity; minVersion?: ListenOptions['minVersion'] }) {
+function secrets({ identity, minVersion }: Pick<ListenOptions, 'identity' | 'minVersion'>) {
   const version = minVersion ?? 'TLSv1.2';
   const old = version === 'TLSv1';
   return {
