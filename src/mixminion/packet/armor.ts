@@ -46,17 +46,16 @@ export function writeArmor(name: ArmorName, headers: Iterable<readonly [string, 
  * when a block does not end or a header line is malformed.   spec: mixminion-e2e 8.2
  */
 export function readArmor(text: Uint8Array, name: ArmorName): ArmorBlock[] {
-  if (text.byteLength > MAX_TEXT) throw new ParseError('armor-too-long', `a text is read up to ${MAX_TEXT} octets`);
+  if (text.byteLength > MAX_TEXT) throw new ParseError('too-long', `a text is read up to ${MAX_TEXT} octets`);
   const letters = asBuffer(text).toString('latin1');
   const begin = markerLine('BEGIN', name);
   const end = markerLine('END', name);
   const blocks: ArmorBlock[] = [];
   for (let opened = begin.exec(letters); opened !== null; opened = begin.exec(letters)) {
-    if (blocks.length === MAX_BLOCKS)
-      throw new ParseError('armor-too-long', `a text is read up to ${MAX_BLOCKS} blocks`);
+    if (blocks.length === MAX_BLOCKS) throw new ParseError('too-long', `a text is read up to ${MAX_BLOCKS} blocks`);
     end.lastIndex = begin.lastIndex;
     const closed = end.exec(letters);
-    if (closed === null) throw new ParseError('armor-unended', `a block begins and its line END ${name} is missing`);
+    if (closed === null) throw new ParseError('armor', `a block begins and its line END ${name} is missing`);
     blocks.push(parseBlock(letters.slice(begin.lastIndex + 1, closed.index + 1)));
     begin.lastIndex = end.lastIndex;
   }
@@ -76,10 +75,10 @@ export function readText(body: Uint8Array): Buffer {
 /** The octets that a body of base64 holds; ParseError when it is cut or something else.   spec: mixminion-e2e 8.2 */
 export function readBase64(body: Uint8Array): Buffer {
   const letters = asBuffer(body).toString('latin1');
-  if (/(^|\n)\[\.\.\.\]/.test(letters)) throw new ParseError('armor-cut', 'a gateway has cut this text short');
+  if (/(^|\n)\[\.\.\.\]/.test(letters)) throw new ParseError('armor', 'a gateway has cut this text short');
   const digits = letters.replace(/[ \t\r\n]+/g, '');
   if (digits.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(digits)) {
-    throw new ParseError('armor-base64', 'the body is not base64');
+    throw new ParseError('armor', 'the body is not base64');
   }
   return Buffer.from(digits, 'base64');
 }
@@ -99,10 +98,9 @@ function parseBlock(inside: string): ArmorBlock {
     if (line.trim() === '') break;
     if (!line.includes(':')) continue; // a text whose blank line is missing loses its lines here, as in the original
     const [, key, value] = /^([^\s:]+): (.*)$/s.exec(line) ?? [];
-    if (key === undefined || value === undefined)
-      throw new ParseError('armor-header', 'a header line is not "Key: value"');
+    if (key === undefined || value === undefined) throw new ParseError('armor', 'a header line is not "Key: value"');
     headers.set(key, value);
-    if (headers.size > MAX_HEADERS) throw new ParseError('armor-header', `a block has up to ${MAX_HEADERS} headers`);
+    if (headers.size > MAX_HEADERS) throw new ParseError('armor', `a block has up to ${MAX_HEADERS} headers`);
   }
   return { headers, body: Buffer.from(inside.slice(at), 'latin1') };
 }
