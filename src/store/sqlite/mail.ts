@@ -1,0 +1,174 @@
+// The messages of the Store: drafts become rows, rows become messages, bodies become streams.
+
+import { hash } from 'node:crypto';
+import { asBuffer } from '../../base/bytes.ts';
+import { codeOf } from '../../base/errors.ts';
+import { StoreError } from '../errors.ts';
+import { CHUNK, checkFlags, checkIndex, checkKey, checkLimit, checkName, checkWhole } from '../limits.ts';
+import type { Message, MessageDraft } from '../messages.ts';
+import type { Body, Messages } from '../store.ts';
+import type { Engine } from './engine.ts';
+import type { MessageRow } from './listing.ts';
+import { joinFlags, type NewMessage, splitFlags } from './messages.ts';
+import { atHand, fromDisk } from './octets.ts';
+import { ReceivedBody, receiver } from './receive.ts';
+
+const ID_OCTETS = 16;
+const INBOX = 'inbox';
+/** Messages removed in one transaction. */
+const REMOVE_AT_ONCE = 200;
+
+const EMPTY = Buffer.alloc(0);
+
+export function mailOf({ writer, read, random, watchers, clear }: Engine): Messages {
+  const receive = receiver(writer, () => void clear());
+  // Octets that are handed out and then forgotten by their reader still let go of the body in the end.
+  const forgotten = new FinalizationRegistry<() => void>((unpin) => unpin());
+
+  async function octetsOf(mailbox: string, body: MessageDraft['body']): Promise<ReceivedBody> {
+    if (!(body instanceof Uint8Array)) return ownBody(mailbox, body);
+    if (body.byteLength > CHUNK) return receive(mailbox, once(body));
+    const sha256 = hash('sha256', body, 'buffer');
+    return new ReceivedBody({ mailbox, size: body.byteLength, sha256 }, new Uint8Array(body), async () => {});
+  }
+
+  /** The body's place in the store is kept from now on, until the returned function is called. */
+  async function pinned(mailbox: string, id: string) {
+    const key = await writer.call('pin', mailbox, id);
+    if (key === undefined) return undefined;
+    let held = true;
+    const unpin = () => {
+      if (held) void writer.call('unpin', key).then(clear, () => {}); // a closed store holds nothing
+      held = false;
+    };
+    return { key, unpin };
+  }
+
+  return {
+    async receive(mailbox, chunks) {
+      return receive(mailbox, chunks);
+    },
+
+    async append(mailbox, draft) {
+      const about = describe(draft);
+      const body = await octetsOf(mailbox, draft.body).catch(missing);
+      if (body === undefined) return { status: 'no-mailbox' };
+      const id = random.bytes(ID_OCTETS).toString('hex');
+      const { source, size } = body;
+      const result = await writer.call('append', mailbox, {
+        ...about,
+        id,
+        size,
+        sha256: body.sha256.toString('hex'),
+        body: source instanceof Uint8Array ? writer.copy(source) : source,
+      });
+      if (typeof result === 'string') {
+        if (body !== draft.body) await body.discard();
+        return { status: result };
+      }
+      body.spend();
+      watchers.wake(mailbox);
+      return { status: 'stored', id, uid: result.uid, modseq: result.uid };
+    },
+
+    async find(mailbox, id) {
+      const row = await read('findMessage', mailbox, id);
+      return row && messageOf(row);
+    },
+
+    async page(mailbox, { folder, after = 0, limit }) {
+      const rows = await read('pageMessages', mailbox, folder ?? null, after, checkLimit(limit) + 1);
+      const messages = rows.slice(0, limit).map(messageOf);
+      return { messages, next: rows.length > limit ? messages.at(-1)?.uid : undefined };
+    },
+
+    async read(mailbox, id, { offset = 0, length = Number.MAX_SAFE_INTEGER } = {}) {
+      const opened = await read('openMessage', mailbox, id);
+      if (opened === undefined) return undefined;
+      const message = messageOf(opened.row);
+      const from = Math.min(checkWhole(offset), message.size);
+      const to = from + Math.min(checkWhole(length), message.size - from);
+      const about = { message, offset: from, length: to - from };
+      if (opened.octets) return { ...about, chunks: atHand(opened.octets, from, to) };
+      const pin = await pinned(mailbox, id);
+      if (pin === undefined) return undefined;
+      const chunks = fromDisk(pin.key, from, to, (key, seq) => read('readChunk', key, seq), pin.unpin);
+      forgotten.register(chunks, pin.unpin);
+      return { ...about, chunks };
+    },
+
+    async remove(mailbox, ids) {
+      let [removed, later] = [0, false];
+      for (let from = 0; from < ids.length; from += REMOVE_AT_ONCE) {
+        const step = await writer.call('removeMessages', mailbox, ids.slice(from, from + REMOVE_AT_ONCE));
+        removed += step.removed;
+        later ||= step.later;
+      }
+      if (removed > 0) watchers.wake(mailbox);
+      if (later) void clear();
+      return removed;
+    },
+
+    async flag(mailbox, id, { add = [], remove = [] }) {
+      const changed = await writer.call('flag', mailbox, id, checkFlags(add), remove);
+      if (changed) watchers.wake(mailbox);
+      return changed !== undefined;
+    },
+
+    async move(mailbox, id, folder) {
+      const changed = await writer.call('move', mailbox, id, checkName(folder));
+      if (changed) watchers.wake(mailbox);
+      return changed !== undefined;
+    },
+
+    async changes(mailbox, modseq, limit) {
+      const rows = await read('changesSince', mailbox, checkWhole(modseq), checkLimit(limit));
+      return { ...rows, messages: rows.messages.map(messageOf) };
+    },
+
+    watch: (mailbox, wake) => watchers.add(mailbox, wake),
+  };
+}
+
+/** The draft without its body, checked. */
+function describe(draft: MessageDraft): Omit<NewMessage, 'id' | 'size' | 'sha256' | 'body'> {
+  const { arrived, expires, folder = INBOX, flags = [], index, once: rule } = draft;
+  return {
+    folder: checkName(folder),
+    flags: joinFlags(checkFlags(flags)),
+    arrived: checkWhole(arrived),
+    expires: expires === undefined ? null : checkWhole(expires),
+    entry: index && index.byteLength > 0 ? new Uint8Array(checkIndex(index)) : null,
+    once: rule ? { key: new Uint8Array(checkKey(rule.key)), until: checkWhole(rule.until) } : null,
+  };
+}
+
+function ownBody(mailbox: string, body: Body): ReceivedBody {
+  if (body instanceof ReceivedBody && body.mailbox === mailbox) return body;
+  throw new StoreError('no-body', 'the body was not received for this mailbox');
+}
+
+/** Undefined for want of a mailbox; anything else is thrown on. */
+function missing(error: unknown): undefined {
+  if (codeOf(error) !== 'no-mailbox') throw error;
+}
+
+function messageOf(row: MessageRow): Message {
+  const [uid, id, folder, size, sha256, flags, modseq, arrived, expires, entry] = row;
+  return {
+    id,
+    uid,
+    folder,
+    size,
+    sha256: Buffer.from(sha256, 'hex'),
+    flags: splitFlags(flags),
+    modseq,
+    arrived,
+    expires: expires ?? undefined,
+    index: entry ? asBuffer(entry) : EMPTY,
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,40 @@
+// Opens the embedded store: one file, one writer and a few readers in threads of their own.
+
+import { extname, resolve } from 'node:path';
+import { type Random, systemRandom } from '../../base/random.ts';
+import type { Store } from '../store.ts';
+import { storeOf } from './engine.ts';
+import { Link } from './link.ts';
+import type { Reads } from './reads.ts';
+import type { WorkerTask } from './worker.ts';
+import type { Writes } from './writes.ts';
+
+export interface SqliteStoreOptions {
+  /** The database file; its folder and itself are made, for this user alone, when they are not there. */
+  readonly file: string;
+  /** Where message ids come from. */
+  readonly random?: Random;
+  /** Threads that answer queries: 1 when not given. */
+  readonly readers?: number;
+}
+
+/**
+ * Opens the store in `file` and brings its schema up to date.
+ * Rejects with StoreError: `locked` (another process has it), `newer` (a later version wrote it), `corrupt`, `io`.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const file = resolve(options.file);
+  // The same file beside this one, whether it runs as source or as built.
+  const script = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+  const start = (role: WorkerTask['role']): WorkerTask => ({ role, file });
+  const writer = new Link<Writes>(script, start('writer'));
+  await writer.ready;
+  const readers = Array.from({ length: options.readers ?? 1 }, () => new Link<Reads>(script, start('reader')));
+  try {
+    await Promise.all(readers.map((reader) => reader.ready));
+  } catch (error) {
+    await Promise.all([...readers, writer].map((link) => link.close()));
+    throw error;
+  }
+  return storeOf(file, writer, readers, options.random ?? systemRandom);
+}

@@ -1,0 +1,43 @@
+// Named queues of jobs. `due` is when a job may be taken next: its own time, or the end of the lease that hides it.
+
+import { type Database, prepare, prepareTuples } from './database.ts';
+
+export type JobRow = [id: string, body: Uint8Array, attempts: number, notBefore: number];
+
+export function queueWrites(db: Database) {
+  const push = prepare(
+    db,
+    'INSERT INTO jobs (queue, id, due, not_before, body) VALUES (?1, ?2, ?3, ?3, ?4) ON CONFLICT DO NOTHING',
+  );
+  const due = prepareTuples<JobRow>(
+    db,
+    'SELECT id, body, attempts, not_before FROM jobs WHERE queue = ? AND due <= ? ORDER BY due, id LIMIT ?',
+  );
+  const hide = prepare(db, 'UPDATE jobs SET due = ?3, attempts = attempts + 1 WHERE queue = ?1 AND id = ?2');
+  const finish = prepare(db, 'DELETE FROM jobs WHERE queue = ? AND id = ?');
+  const postpone = prepare(
+    db,
+    'UPDATE jobs SET due = ?3, not_before = ?3, body = coalesce(?4, body) WHERE queue = ?1 AND id = ?2',
+  );
+  return {
+    pushJob: (queue: string, id: string, body: Uint8Array, notBefore: number): boolean =>
+      push.run(queue, id, notBefore, body) === 1,
+    leaseJobs(queue: string, now: number, leaseUntil: number, limit: number): JobRow[] {
+      const jobs = due.all(queue, now, limit);
+      for (const [id] of jobs) hide.run(queue, id, leaseUntil);
+      return jobs;
+    },
+    finishJob: (queue: string, id: string): boolean => finish.run(queue, id) === 1,
+    postponeJob: (queue: string, id: string, notBefore: number, body: Uint8Array | null): boolean =>
+      postpone.run(queue, id, notBefore, body) === 1,
+  };
+}
+
+export function queueReads(db: Database) {
+  const next = prepare<{ due: number | null }>(db, 'SELECT min(due) AS due FROM jobs WHERE queue = ?');
+  const count = prepare<{ count: number }>(db, 'SELECT count(*) AS count FROM jobs WHERE queue = ?');
+  return {
+    nextDue: (queue: string): number | undefined => next.get(queue)?.due ?? undefined,
+    countJobs: (queue: string): number => count.get(queue)?.count ?? 0,
+  };
+}

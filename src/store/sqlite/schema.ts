@@ -1,0 +1,134 @@
+// The tables, and how an older file becomes a newer one: forward only, step by step, in one transaction each.
+
+import { StoreError } from '../errors.ts';
+import type { Database } from './database.ts';
+
+// Everything of a mailbox is keyed by `box`, a number that stands for it and is never used again: a removed mailbox is gone
+// at once, its rows are cleared away later in small steps (`doomed`), and one made anew under the same name meets none of them.
+// One counter a mailbox, `modseq`, numbers its changes, its messages (`uid`) and its bodies (`body`).
+const FIRST = `
+  CREATE TABLE mailboxes (
+    box INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    quota_bytes INTEGER NOT NULL,
+    quota_messages INTEGER NOT NULL,
+    used_bytes INTEGER NOT NULL DEFAULT 0,
+    used_messages INTEGER NOT NULL DEFAULT 0,
+    modseq INTEGER NOT NULL DEFAULT 0,
+    forgotten INTEGER NOT NULL DEFAULT 0,
+    expires INTEGER
+  ) STRICT;
+  CREATE INDEX mailboxes_expires ON mailboxes (expires) WHERE expires IS NOT NULL;
+
+  CREATE TABLE folders (
+    box INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    made INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (box, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE messages (
+    box INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    folder TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    flags TEXT NOT NULL,
+    modseq INTEGER NOT NULL,
+    arrived INTEGER NOT NULL,
+    expires INTEGER,
+    body INTEGER NOT NULL,
+    entry BLOB,
+    PRIMARY KEY (box, uid)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX messages_id ON messages (box, id);
+  CREATE INDEX messages_folder ON messages (box, folder, uid);
+  CREATE INDEX messages_modseq ON messages (box, modseq);
+  CREATE INDEX messages_expires ON messages (expires) WHERE expires IS NOT NULL;
+
+  CREATE TABLE chunks (
+    box INTEGER NOT NULL,
+    body INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    octets BLOB NOT NULL,
+    PRIMARY KEY (box, body, seq)
+  ) STRICT;
+
+  -- Bodies without a message: still arriving, or removed and waiting to be cleared.
+  CREATE TABLE loose (
+    box INTEGER NOT NULL,
+    body INTEGER NOT NULL,
+    PRIMARY KEY (box, body)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE doomed (box INTEGER PRIMARY KEY) STRICT;
+
+  CREATE TABLE once (
+    box INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (box, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX once_until ON once (until);
+
+  -- Ids of removed messages. The time is that of the first sweep which saw them.
+  CREATE TABLE gone (
+    box INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    since INTEGER,
+    PRIMARY KEY (box, modseq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX gone_since ON gone (since);
+
+  CREATE TABLE jobs (
+    queue TEXT NOT NULL,
+    id TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    body BLOB NOT NULL,
+    PRIMARY KEY (queue, id)
+  ) STRICT;
+  CREATE INDEX jobs_due ON jobs (queue, due);
+
+  CREATE TABLE seen (
+    name TEXT NOT NULL,
+    key BLOB NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (name, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX seen_until ON seen (until);
+
+  CREATE TABLE documents (
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (owner, name)
+  ) STRICT;
+`;
+
+/** Step n brings a file of version n to version n + 1. Steps are added at the end and never changed. */
+const STEPS: readonly string[] = [FIRST];
+
+/** Brings the file up to this version of the schema. Throws StoreError `newer` when the file is ahead of it. */
+export function migrate(db: Database): void {
+  const version = versionOf(db);
+  if (version > STEPS.length) {
+    throw new StoreError('newer', 'the store was written by a later version of Postern', {
+      remedy: 'install that version again, or restore a backup made with this one',
+    });
+  }
+  for (const [from, step] of STEPS.entries()) {
+    if (from >= version) db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${from + 1}; COMMIT`);
+  }
+}
+
+function versionOf(db: Database): number {
+  const row = db.prepare('PRAGMA user_version').get();
+  return Number(row?.['user_version'] ?? 0);
+}

@@ -1,0 +1,87 @@
+// What has expired goes, a little at a time: each step is one call, so that appends find room between two of them.
+
+import type { BodyWrites } from './bodies.ts';
+import { type Database, prepare } from './database.ts';
+import type { mailboxWrites } from './mailboxes.ts';
+import type { messageWrites } from './messages.ts';
+import type { seenWrites } from './seen.ts';
+
+/** Rows taken in one step. */
+const STEP = 200;
+/** Free pages given back to the file system in one step. */
+const STEP_PAGES = 256;
+/** How long a mailbox remembers what was removed from it. */
+const REMEMBER_GONE = 30 * 24 * 60 * 60 * 1000;
+
+export interface SweptStep {
+  readonly messages: number;
+  readonly mailboxes: number;
+  readonly seen: number;
+  readonly uploads: number;
+  /** Mailboxes that changed. */
+  readonly changed: readonly string[];
+  /** False when there was nothing left to take. */
+  readonly more: boolean;
+}
+
+export interface Swept {
+  readonly bodies: BodyWrites;
+  readonly mailboxes: ReturnType<typeof mailboxWrites>;
+  readonly messages: ReturnType<typeof messageWrites>;
+  readonly seen: ReturnType<typeof seenWrites>;
+}
+
+export function sweepWrites(db: Database, { bodies, mailboxes, messages, seen }: Swept) {
+  const sweepOnce = prepare(
+    db,
+    `DELETE FROM once WHERE (box, key) IN
+       (SELECT box, key FROM once INDEXED BY once_until WHERE until <= ? ORDER BY until LIMIT ?)`,
+  );
+  const dateGone = prepare(
+    db,
+    `UPDATE gone SET since = ?1 WHERE (box, modseq) IN
+       (SELECT box, modseq FROM gone INDEXED BY gone_since WHERE since IS NULL LIMIT ?2)`,
+  );
+  const oldGone = prepare<{ box: number; modseq: number }>(
+    db,
+    'SELECT box, modseq FROM gone WHERE since <= ? ORDER BY since LIMIT ?',
+  );
+  const removeGone = prepare(db, 'DELETE FROM gone WHERE box = ? AND modseq = ?');
+  const forgot = prepare(db, 'UPDATE mailboxes SET forgotten = max(forgotten, ?2) WHERE box = ?1');
+  const freePages = prepare<{ freelist_count: number }>(db, 'PRAGMA freelist_count');
+
+  function sweepGone(now: number): number {
+    const dated = dateGone.run(now, STEP);
+    const old = oldGone.all(now - REMEMBER_GONE, STEP);
+    for (const { box, modseq } of old) {
+      removeGone.run(box, modseq);
+      forgot.run(box, modseq);
+    }
+    return Math.max(dated, old.length);
+  }
+
+  return {
+    /** Takes some of what has expired at `now`. */
+    sweepSome(now: number): SweptStep {
+      const fromBoxes = mailboxes.sweepMailboxes(now, STEP);
+      const expired = messages.sweepMessages(now, STEP);
+      const keys = seen.sweepSeen(now, STEP);
+      const steps = [fromBoxes.length, expired.removed, keys, sweepOnce.run(now, STEP), sweepGone(now)];
+      return {
+        messages: expired.removed,
+        mailboxes: fromBoxes.length,
+        seen: keys,
+        uploads: bodies.sweepUploads(now),
+        changed: [...fromBoxes, ...expired.mailboxes],
+        more: steps.some((rows) => rows >= STEP),
+      };
+    },
+
+    /** Gives some free pages back to the file system; false when there were none. */
+    shrink(): boolean {
+      if ((freePages.get()?.freelist_count ?? 0) === 0) return false;
+      db.exec(`PRAGMA incremental_vacuum(${STEP_PAGES})`);
+      return true;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+// The worker threads of the engine: the writer, which commits in groups, the readers, and the keeper, which copies and checks.
+
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { toFailure } from './failure.ts';
+import { groups } from './group.ts';
+import { type Call, type Operation, READY, type Reply } from './link.ts';
+import { openReads } from './reads.ts';
+import { openWrites } from './writes.ts';
+
+export interface WorkerTask {
+  readonly role: 'writer' | 'reader';
+  readonly file: string;
+}
+
+/** At most so many calls share a transaction, so that its replies do not wait for ever. */
+const MAX_GROUP = 1024;
+
+const CLOSE = 'close';
+type Mail = readonly Call[] | typeof CLOSE;
+
+if (parentPort === null) throw new Error('worker.ts runs in a worker thread only');
+const port = parentPort;
+
+function post(replies: readonly Reply[]): void {
+  const octets = replies.flatMap(([, value]) => (value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []));
+  port.postMessage(replies, octets);
+}
+
+/** Everything that has arrived while the last group was committed. */
+function* waiting(first: Mail): Generator<Mail> {
+  yield first;
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) yield next.message as Mail;
+}
+
+function serveWrites(file: string): void {
+  const { db, operations, close } = openWrites(file);
+  const run = groups(db, operations);
+  port.on('message', (first: Mail) => {
+    let group: Call[] = [];
+    for (const mail of waiting(first)) {
+      if (mail === CLOSE) {
+        if (group.length > 0) post(run(group));
+        close();
+        port.close();
+        return;
+      }
+      group.push(...mail);
+      if (group.length >= MAX_GROUP) {
+        post(run(group));
+        group = [];
+      }
+    }
+    if (group.length > 0) post(run(group));
+  });
+}
+
+function serveReads(file: string): void {
+  const { operations, close } = openReads(file);
+  port.on('message', (mail: Mail) => {
+    if (mail === CLOSE) {
+      close();
+      port.close();
+      return;
+    }
+    for (const call of mail) post([answer(operations, call)]);
+  });
+}
+
+function answer(operations: Readonly<Record<string, Operation>>, [ticket, operation, args]: Call): Reply {
+  try {
+    return [ticket, operations[operation]?.(...args)];
+  } catch (error) {
+    return [ticket, undefined, toFailure(error)];
+  }
+}
+
+const { role, file } = workerData as WorkerTask;
+try {
+  if (role === 'writer') serveWrites(file);
+  else serveReads(file);
+  post([[READY, undefined]]);
+} catch (error) {
+  post([[READY, undefined, toFailure(error)]]);
+  port.close();
+}
