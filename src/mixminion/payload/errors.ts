@@ -1,20 +1,22 @@
-// What can go wrong inside a payload. One class for all malformed input, and three for the outcomes a caller acts upon.
+// What can be wrong with a payload or the message in it. Two outcomes that a caller acts upon have classes of their own.
 
 import { PosternError } from '../../base/errors.ts';
 
 export type PayloadErrorCode =
   | 'payload-length' // neither 28672 nor 28634 octets
-  | 'payload-field' // a size field that cannot be true
-  | 'payload-digest' // decrypted with a key that fits, but what came out is not a payload
+  | 'payload-field' // a size that cannot be true
+  | 'payload-digest' // sealed for us, and damaged
+  | 'tag' // a decoding handle that has not 20 octets
   | 'compression' // not the zlib stream that every sender writes
+  | 'overcompressed' // beyond its limit when inflated
+  | 'fragments' // blocks that do not belong together
+  | 'need-more-fragments'
+  | 'exit-prefix' // the address in front of a reassembled message is cut off or too long
   | 'header' // a header name or value that may not be sent
-  | 'fragments' // fragments that do not belong together, or a code that cannot be solved
-  | 'exit-prefix' // the exit address in front of a reassembled message
-  | 'message-text' // an armoured message
-  | 'overcompressed'
-  | 'need-more-fragments';
+  | 'key-size' // a recipient key that is too short
+  | 'too-large'; // a message that no one should send
 
-/** Malformed or unacceptable payload data. */
+/** Malformed or unacceptable. */
 export class PayloadError extends PosternError {
   declare readonly code: PayloadErrorCode;
 
