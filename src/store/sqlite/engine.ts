@@ -6,6 +6,7 @@ import type { Random } from '../../base/random.ts';
 import { StoreError } from '../errors.ts';
 import { checkDocument, checkJob, checkKey, checkLimit, checkName, checkWhole } from '../limits.ts';
 import type { Documents, Mailboxes, Queues, SeenSets, Store, Swept } from '../store.ts';
+import { keep } from './keep.ts';
 import type { Link, Operation } from './link.ts';
 import { mailOf } from './mail.ts';
 import type { Reads } from './reads.ts';
