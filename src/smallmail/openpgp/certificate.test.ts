@@ -109,7 +109,11 @@ describe('readCertificate', () => {
     expect(await refused(gpg.export(brief), NOW - 3 * DAY)).toBe('unwanted'); // made in the future
 
     const [primary] = readPackets(gpg.export(small), 8);
-    const version3 = Buffer.concat([Buffer.from([3]), primary?.body.subarray(1, 5) ?? '', Buffer.from('0000', 'hex')]);
+    const version3 = Buffer.concat([
+      Buffer.from([3]),
+      primary?.body.subarray(1, 5) ?? Buffer.alloc(4),
+      Buffer.from('0000', 'hex'),
+    ]);
     expect(await refused(writePacket(TAG.publicKey, version3))).toBe('unwanted');
   });
 
