@@ -12,6 +12,8 @@ export interface Counter<Settings> {
   readonly title: string;
   /** Every key has a default and a description, from which the configuration file is written. */
   readonly settings: z.ZodType<Settings>;
+  /** Whole command lines for somebody who meets it for the first time, in the order to try them. */
+  readonly firstSteps?: readonly string[];
   /** Settings that must not be used, each with its remedy; checked before anything is opened. */
   dangers?(settings: Settings): readonly Danger[];
   /** Where it would listen, so that the office can judge addresses before opening. */
