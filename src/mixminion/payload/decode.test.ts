@@ -4,12 +4,12 @@ import { base64, hex, mixminionVectors } from '../../../test/vectors.ts';
 import { CounterRandom, keystream } from '../../crypto/aes-ctr.ts';
 import { lionessDecrypt, lionessKeys, subkey } from '../../crypto/lioness.ts';
 import { RsaPrivateKey } from '../../crypto/rsa.ts';
+import { isReplyTag } from '../packet/surb.ts';
 import { decompress } from './compress.ts';
 import { type Decoded, decodePayload, type ReplySecret } from './decode.ts';
 import { encodeCompressed, encodeMessage } from './encode.ts';
 import { sealForward } from './encrypted-forward.ts';
 import { PayloadError } from './errors.ts';
-import { mayBeOurs } from './reply.ts';
 import { readMessages } from './text.ts';
 
 interface PacketCase {
@@ -101,7 +101,7 @@ test('a reply over any number of hops opens, whoever the sender was', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 16 }), fc.uint8Array({ maxLength: 100 }), (hops, message) => {
       let tag = tags.bytes(20);
-      while (!mayBeOurs(tag, secret)) tag = tags.bytes(20);
+      while (!isReplyTag(tag, secret)) tag = tags.bytes(20);
       const seed = subkey(Buffer.concat([tag, secret]), 'Generate');
       // What the sender does with the shared key, and each mix with its own, last hop first in the stream.
       let [payload = Buffer.alloc(0)] = encodeMessage(message, { overhead: 0, random: tags });

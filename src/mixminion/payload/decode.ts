@@ -1,11 +1,11 @@
 // What a payload is, for the person it was sent to: the tag and the keys at hand tell.   spec: mixminion-e2e 5.4
 
 import type { RsaPrivateKey } from '../../crypto/rsa.ts';
+import { PAYLOAD_LENGTH, TAG_LENGTH } from '../packet/layout.ts';
 import { openForward } from './encrypted-forward.ts';
 import { PayloadError } from './errors.ts';
 import { type Payload, recognizePayload } from './payload.ts';
 import { openReply } from './reply.ts';
-import { DIGEST_LENGTH, PAYLOAD_LENGTH } from './sizes.ts';
 
 /** A secret from which reply blocks are made, 20 octets. */
 export interface ReplySecret {
@@ -31,7 +31,7 @@ export function decodePayload<Secret extends ReplySecret>(
   const plain = recognizePayload(payload);
   if (plain !== undefined) return { how: 'plaintext', payload: plain };
   if (tag === undefined || payload.length !== PAYLOAD_LENGTH) return undefined;
-  if (tag.length !== DIGEST_LENGTH) throw new PayloadError('tag', `a decoding handle has ${DIGEST_LENGTH} octets`);
+  if (tag.length !== TAG_LENGTH) throw new PayloadError('tag', `a decoding handle has ${TAG_LENGTH} octets`);
   for (const key of secrets) {
     const reply = openReply(payload, tag, key.secret);
     if (reply !== undefined) return { how: 'reply', payload: reply, key };

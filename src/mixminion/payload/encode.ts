@@ -3,13 +3,14 @@
 
 import type { Random } from '../../base/random.ts';
 import { whiten } from '../../crypto/lioness.ts';
+import { DIGEST_LENGTH } from '../packet/layout.ts';
 import { compress } from './compress.ts';
 import { PayloadError } from './errors.ts';
 import { checkBlocks } from './fec.ts';
 import { writeFragment } from './fragment.ts';
 import { type FragmentPlan, planFragments } from './fragment-plan.ts';
 import { singletonCapacity, writeSingleton } from './singleton.ts';
-import { DIGEST_LENGTH, type Overhead } from './sizes.ts';
+import type { Overhead } from './sizes.ts';
 
 /** Octets of a compressed message; some 50,000 packets, and all of it is in memory at once. */
 const MAX_MESSAGE = 2 ** 30;

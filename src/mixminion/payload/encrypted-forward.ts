@@ -5,10 +5,10 @@ import type { Random } from '../../base/random.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { lionessDecrypt, lionessEncrypt, lionessKeys } from '../../crypto/lioness.ts';
 import type { RsaPrivateKey, RsaPublicKey } from '../../crypto/rsa.ts';
+import { PAYLOAD_LENGTH, SECRET_LENGTH, TAG_LENGTH } from '../packet/layout.ts';
 import { PayloadError } from './errors.ts';
-import { DIGEST_LENGTH, ENCRYPTED_OVERHEAD, PAYLOAD_LENGTH } from './sizes.ts';
+import { ENCRYPTED_OVERHEAD } from './sizes.ts';
 
-const SESSION_KEY = 16;
 const MODE = 'END-TO-END ENCRYPT';
 
 export interface SealedPayload {
@@ -34,15 +34,15 @@ export function sealForward(
       'payload-length',
       `an encrypted payload carries ${PAYLOAD_LENGTH - ENCRYPTED_OVERHEAD} octets`,
     );
-  if (recipient.capacity <= SESSION_KEY) throw new PayloadError('key-size', 'the recipient key is too short');
-  const sessionKey = sessionRandom.bytes(SESSION_KEY);
+  if (recipient.capacity <= SECRET_LENGTH) throw new PayloadError('key-size', 'the recipient key is too short');
+  const sessionKey = sessionRandom.bytes(SECRET_LENGTH);
   const opened = Buffer.concat([sessionKey, payload]);
   const head = opened.subarray(0, recipient.capacity);
   let block = recipient.encrypt(head, oaepRandom);
   while (((block[0] ?? 0) & 0x80) !== 0) block = recipient.encrypt(head, oaepRandom); // must look like any tag
   const rest = lionessEncrypt(lionessKeys(sessionKey, MODE), opened.subarray(recipient.capacity));
   const sealed = Buffer.concat([block, rest]);
-  return { tag: sealed.subarray(0, DIGEST_LENGTH), payload: sealed.subarray(DIGEST_LENGTH) };
+  return { tag: sealed.subarray(0, TAG_LENGTH), payload: sealed.subarray(TAG_LENGTH) };
 }
 
 /** The plaintext payload, 28634 octets, or undefined when it was not sealed for this key. Its digest is not looked at. */
@@ -51,8 +51,8 @@ export function openForward({ tag, payload }: SealedPayload, key: RsaPrivateKey)
   const { size } = key.publicKey;
   const head = decrypted(key, sealed.subarray(0, size));
   if (head === undefined || head.length !== key.publicKey.capacity) return undefined;
-  const rest = lionessDecrypt(lionessKeys(head.subarray(0, SESSION_KEY), MODE), sealed.subarray(size));
-  return Buffer.concat([head.subarray(SESSION_KEY), rest]);
+  const rest = lionessDecrypt(lionessKeys(head.subarray(0, SECRET_LENGTH), MODE), sealed.subarray(size));
+  return Buffer.concat([head.subarray(SECRET_LENGTH), rest]);
 }
 
 function decrypted(key: RsaPrivateKey, block: Buffer): Buffer | undefined {

@@ -3,8 +3,9 @@
 //   u24 index, top bit 1 | SHA-1 of the rest (20) | message id (20) | u32 message size | fragment data
 
 import { sha1 } from '../../crypto/hash.ts';
+import { DIGEST_LENGTH, PAYLOAD_LENGTH } from '../packet/layout.ts';
 import { PayloadError } from './errors.ts';
-import { DIGEST_LENGTH, type Overhead, overheadOf, PAYLOAD_LENGTH } from './sizes.ts';
+import { type Overhead, overheadOf } from './sizes.ts';
 
 const INDEX_LENGTH = 3;
 const FLAG = 0x800000;

@@ -4,8 +4,9 @@
 
 import type { Random } from '../../base/random.ts';
 import { sha1 } from '../../crypto/hash.ts';
+import { DIGEST_LENGTH, PAYLOAD_LENGTH } from '../packet/layout.ts';
 import { PayloadError } from './errors.ts';
-import { DIGEST_LENGTH, type Overhead, PAYLOAD_LENGTH } from './sizes.ts';
+import type { Overhead } from './sizes.ts';
 
 const SIZE_LENGTH = 2;
 const START = SIZE_LENGTH + DIGEST_LENGTH;

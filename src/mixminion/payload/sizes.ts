@@ -1,13 +1,9 @@
-// The sizes that payload formats share.   spec: mixminion-e2e
+// The two lengths of plaintext payloads.   spec: mixminion-e2e
 
-/** Octets of the payload in every packet. */
-export const PAYLOAD_LENGTH = 28672;
+import { PAYLOAD_LENGTH } from '../packet/layout.ts';
 
 /** Octets that an encrypted forward payload gives up: RSA padding (42) and session key (16), less the 20 in the tag. */
 export const ENCRYPTED_OVERHEAD = 38;
-
-/** Octets of a decoding handle ("tag"), a payload digest, a message id, a SURB secret. */
-export const DIGEST_LENGTH = 20;
 
 /** Octets by which a plaintext payload is shorter than 28672: none, or those of an encrypted forward payload. */
 export type Overhead = 0 | typeof ENCRYPTED_OVERHEAD;

@@ -10,7 +10,7 @@ import {
   writeText,
 } from '../packet/armor.ts';
 import { ParseError } from '../packet/errors.ts';
-import { DIGEST_LENGTH } from './sizes.ts';
+import { TAG_LENGTH } from '../packet/layout.ts';
 
 const NAME = 'TYPE III ANONYMOUS MESSAGE';
 const TYPES = ['plaintext', 'binary', 'encrypted', 'overcompressed', 'fragment'] as const;
@@ -42,7 +42,7 @@ function readMessage({ headers, body }: ArmorBlock): AnonymousMessage {
   const handle = headers.get('Decoding-handle');
   if (handle !== undefined) {
     const tag = readBase64(Buffer.from(handle, 'latin1'));
-    if (tag.length !== DIGEST_LENGTH) throw new ParseError('armor', `a decoding handle has ${DIGEST_LENGTH} octets`);
+    if (tag.length !== TAG_LENGTH) throw new ParseError('armor', `a decoding handle has ${TAG_LENGTH} octets`);
     return { type: 'encrypted', contents: readBase64(body), tag };
   }
   const stated = headers.get('Message-type') ?? 'plaintext';
