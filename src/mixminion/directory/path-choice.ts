@@ -3,7 +3,9 @@
 
 import { pick, type Random, randomInt, systemRandom } from '../../base/random.ts';
 import { type Clock, DAY, startOfDay, systemClock } from '../../base/time.ts';
-import { RoutingType } from '../packet/routing.ts';
+import { TAG_LENGTH } from '../packet/layout.ts';
+import { instruct, type PathNode } from '../packet/path.ts';
+import { type Instruction, RoutingType, relayTo } from '../packet/routing.ts';
 import { type Address, type Exit, exitOf } from './address.ts';
 import { type MessageTraits, type ServerDescriptor, sameNickname, type When } from './descriptor.ts';
 import type { Directory } from './directory.ts';
@@ -12,6 +14,7 @@ import type { PathElement, PathSpec } from './path-spec.ts';
 
 const SPREAD = 1.5; // standard deviation of the number of servers that "~n" gives
 const UNIFORM_STEPS = 2 ** 31 - 1;
+const NO_INFO: Instruction = { routingType: RoutingType.DROP, routingInfo: Buffer.alloc(0) };
 
 /** The servers in the order in which the packet passes them. A reply and a reply block have one leg only. */
 export interface Path {
@@ -58,7 +61,8 @@ export function generatePath(request: PathRequest): Path {
 
 /**
  * `count` paths. Throws PathError `unknown-server` for a name without a descriptor that is valid all the time, and
- * `no-path` when the servers that are named, or those that are left, cannot form a path to the address.
+ * `no-path` when the servers that are named, or those that are left, cannot form a path to the address;
+ * PathTooLongError when a leg does not fit into one header.
  */
 export function generatePaths(count: number, request: PathRequest): Path[] {
   const chooser = new PathChooser(request);
@@ -72,6 +76,7 @@ class PathChooser {
   readonly #random: Random;
   readonly #from: number;
   readonly #until: number;
+  readonly #exit: Exit | undefined;
   readonly #fixedExit: ServerDescriptor | undefined;
   readonly #candidates: readonly ServerDescriptor[];
   readonly #exits: readonly ServerDescriptor[];
@@ -84,6 +89,7 @@ class PathChooser {
     this.#from = Number(request.from ?? clock.now());
     this.#until = Number(request.until ?? startOfDay(this.#from + DAY));
     const exit = address === undefined || address.type === 'reply' ? undefined : exitOf(address);
+    this.#exit = exit;
     this.#fixedExit = exit?.lastHop === undefined ? undefined : this.#resolve(exit.lastHop);
     if (exit !== undefined) this.#checkExit(exit, spec.components.at(-1)?.type !== 'random');
     this.#candidates = this.#live();
@@ -115,9 +121,9 @@ class PathChooser {
       servers.push(server);
     }
     this.#check(servers);
-    return spec.kind === 'forward'
-      ? { path1: servers.slice(0, legLength), path2: servers.slice(legLength) }
-      : { path1: servers };
+    const legs = [servers.slice(0, legLength), servers.slice(legLength)] as const;
+    this.#checkRoom(...legs);
+    return spec.kind === 'forward' ? { path1: legs[0], path2: legs[1] } : { path1: servers };
   }
 
   /** The places of one path, with the named servers in theirs, and how many belong to the first leg. */
@@ -197,6 +203,17 @@ class PathChooser {
     }
   }
 
+  /** Whether each leg fits into a header.   spec: mixminion-directory 11, "Header capacity" */
+  #checkRoom(first: readonly ServerDescriptor[], second: readonly ServerDescriptor[]): void {
+    const { spec, packets = 1 } = this.#request;
+    const [crossed] = second;
+    const exit = this.#exit === undefined || packets > 1 ? NO_INFO : instructionOf(this.#exit);
+    if (spec.kind === 'forward' && crossed) {
+      instruct(first.map(nodeOf), relayTo(nodeOf(crossed).address, true), 1);
+      instruct(second.map(nodeOf), exit, 2);
+    } else instruct(first.map(nodeOf), exit, spec.kind === 'surb' ? 2 : 1);
+  }
+
   #delivers(server: ServerDescriptor): boolean {
     const { address, spec } = this.#request;
     if (address === undefined || address.type === 'reply' || spec.kind === 'reply') return true;
@@ -246,6 +263,17 @@ class PathChooser {
   #warn(text: string): void {
     this.#request.onWarning?.(text);
   }
+}
+
+function nodeOf(server: ServerDescriptor): PathNode {
+  const { hostname: host, port, keyId, packetKey } = server;
+  if (host === undefined || port === undefined) throw noPath(`${server.nickname} takes no packets`);
+  return { address: { form: 'host', host, port, keyId }, packetKey };
+}
+
+/** What the last hop is told, with zeros in the place of the tag. */
+function instructionOf({ routingType, routingInfo, tagged }: Exit): Instruction {
+  return { routingType, routingInfo: tagged ? Buffer.concat([Buffer.alloc(TAG_LENGTH), routingInfo]) : routingInfo };
 }
 
 /** A number from the standard normal distribution (Box and Muller's way). */
