@@ -1,7 +1,7 @@
 // The two certificates of an MMTP link: a short-lived key of the link, signed by the server's identity key. Making them
 // and checking them.   spec: mixminion-mmtp 1.3
 
-import { createPublicKey, generateKeyPair, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { constants, createPublicKey, generateKeyPair, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { equalBytes } from '../../base/bytes.ts';
 import { HOUR, SECOND } from '../../base/time.ts';
@@ -57,7 +57,7 @@ export async function makeLinkCertificates(options: {
       nameOf(name),
       key.export({ type: 'spki', format: 'der' }),
     );
-    const signature = sign(hash, body, identity.keyObject);
+    const signature = sign(hash, body, { key: identity.keyObject, padding: constants.RSA_PKCS1_PADDING });
     return new X509Certificate(der.sequence(body, algorithm, der.bits(signature))).toString();
   };
   const leaf = certify(`${nickname}<MMTP>`, link.publicKey);
