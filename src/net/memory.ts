@@ -5,5 +5,8 @@ import { Connection, type ConnectionOptions } from './connection.ts';
 
 export function connectionPair(options: ConnectionOptions = {}): [Connection, Connection] {
   const [a, b] = duplexPair();
+  // As over TCP, an end that is destroyed is an end to the other.
+  a.once('close', () => b.push(null));
+  b.once('close', () => a.push(null));
   return [new Connection(a, options), new Connection(b, options)];
 }

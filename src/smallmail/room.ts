@@ -6,7 +6,8 @@ import { type Rate, TokenBucket } from '../base/token-bucket.ts';
 import { KeyedBuckets } from '../post/keyed-buckets.ts';
 import type { Post } from '../post/post.ts';
 import { CERTIFICATE, idOf } from './mailbox.ts';
-import { KeyError, readCertificate } from './openpgp/certificate.ts';
+import { readCertificate } from './openpgp/certificate.ts';
+import { KeyError } from './openpgp/errors.ts';
 import type { SmallMailSettings } from './settings.ts';
 
 const KEYS_REMEMBERED = 10_000;

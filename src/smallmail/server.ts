@@ -29,7 +29,7 @@ export async function serve(connection: Connection, room: Room): Promise<void> {
       if (failure.code !== 'gone') room.count(word, failure.code);
       if (failure.code === 'server')
         room.post.log.error('smallmail.command-failed', { word, reason: nameOf(failure.cause) });
-      if (failure.code === 'BadCommand') unknown += 1;
+      unknown = failure.code === 'BadCommand' ? unknown + 1 : 0;
       const close = failure.close || unknown >= PATIENCE;
       if (failure.answer && !(await said(session, failure.answer))) return;
       if (close) return;

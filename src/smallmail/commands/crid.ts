@@ -2,7 +2,8 @@
 
 import { badContent, badSize, refused } from '../answers.ts';
 import { CERTIFICATE, expiryAfter, idOf, quotaOf } from '../mailbox.ts';
-import { type Certificate, KeyError, mergeCertificates, readCertificate } from '../openpgp/certificate.ts';
+import { type Certificate, mergeCertificates, readCertificate } from '../openpgp/certificate.ts';
+import { KeyError } from '../openpgp/errors.ts';
 import type { Session } from '../session.ts';
 import type { CommandOf } from './command.ts';
 
@@ -13,9 +14,10 @@ export const crid: CommandOf<'CRID'> = async ({ size }, session) => {
   const { post, settings } = session.room;
   if (size < 1 || size > KEY_LIMIT) throw badSize();
   const octets = await session.connection.block(size, settings.body_time);
-  const certificate = await read(octets, post.clock.now());
+  const certificate = await judged(readCertificate(octets, post.clock.now()));
   const { mailbox } = certificate;
   if (!(await renewed(certificate, session))) {
+    if (certificate.revoked) throw refused('revoked');
     if (await session.room.houseIsFull()) throw refused('full-house');
     if (!mayCreate(session)) throw refused('rate');
     const made = await post.store.mailboxes.create({
@@ -30,9 +32,9 @@ export const crid: CommandOf<'CRID'> = async ({ size }, session) => {
   await session.send({ word: 'IDCR', mailbox });
 };
 
-async function read(octets: Buffer, now: number): Promise<Certificate> {
+async function judged<T>(judging: Promise<T>): Promise<T> {
   try {
-    return await readCertificate(octets, now);
+    return await judging;
   } catch (error) {
     if (error instanceof KeyError) throw error.code === 'malformed' ? badContent() : refused('key');
     throw error;
@@ -46,7 +48,7 @@ async function renewed(offered: Certificate, session: Session): Promise<boolean>
   for (let tries = 0; tries < MERGE_TRIES; tries += 1) {
     const stored = await documents.get(id, CERTIFICATE);
     if (stored === undefined) return false;
-    const merged = await mergeCertificates(stored.value, offered, session.room.post.clock.now());
+    const merged = await judged(mergeCertificates(stored.value, offered));
     if (merged === undefined) return true;
     if ((await documents.put(id, CERTIFICATE, merged, stored.version)) !== undefined) {
       session.room.keysChanged(offered.mailbox);

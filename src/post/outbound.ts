@@ -1,0 +1,137 @@
+// The outbound worker: takes due jobs from a durable queue, tries each, and removes, reschedules or gives it up.
+// A job leaves the queue only when its fate is settled, so a crash at any moment means one attempt more, never one less.
+
+import { messageOf } from '../base/errors.ts';
+import { MINUTE, SECOND, sleep } from '../base/time.ts';
+import type { Job } from '../store/store.ts';
+import type { Post } from './post.ts';
+import { MAIL_RETRIES, type RetrySchedule, retryWait } from './retry.ts';
+
+export type Attempt =
+  /** The other side has it. */
+  | { readonly fate: 'done' }
+  /** Not now. `body` replaces the job's, when some recipients are served and others are not. */
+  | { readonly fate: 'later'; readonly body?: Uint8Array }
+  /** Never: give up at once. */
+  | { readonly fate: 'refused'; readonly reason: string };
+
+export interface OutboundOptions {
+  readonly queue: string;
+  /** Tries one job. What it throws counts as `later`. */
+  attempt(job: Job, signal: AbortSignal): Promise<Attempt>;
+  /** Told of a job that will not be tried again, before it is removed: the place to queue a bounce. */
+  giveUp(job: Job, reason: string): Promise<void>;
+  readonly schedule?: RetrySchedule;
+  /** Jobs tried at once. */
+  readonly concurrency?: number;
+  /** How long one attempt may take; afterwards the job is free for others. */
+  readonly lease?: number;
+}
+
+/** How many octets of a job's body carry when it was accepted: milliseconds as a big-endian 64-bit number. */
+const ACCEPTED_SIZE = 8;
+const LONGEST_REST = 10 * MINUTE;
+
+export class Outbound {
+  readonly #post: Post;
+  readonly #options: OutboundOptions;
+  readonly #stop = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  #loop: Promise<void> | undefined;
+  #nudge = new AbortController();
+
+  constructor(post: Post, options: OutboundOptions) {
+    this.#post = post;
+    this.#options = options;
+  }
+
+  /** Accepts a job: durable when this resolves. False when one of this id is waiting already. */
+  async push(id: string, body: Uint8Array, notBefore = this.#post.clock.now()): Promise<boolean> {
+    const stamped = Buffer.alloc(ACCEPTED_SIZE + body.length);
+    stamped.writeBigUInt64BE(BigInt(this.#post.clock.now()));
+    stamped.set(body, ACCEPTED_SIZE);
+    const added = await this.#post.store.queues.push(this.#options.queue, { id, body: stamped, notBefore });
+    this.#nudge.abort();
+    return added;
+  }
+
+  start(): void {
+    this.#loop ??= this.#work();
+  }
+
+  /** Takes no further job and waits for the attempts under way, at most `grace` ms; what is cut off is tried again later. */
+  async stop(grace: number): Promise<void> {
+    this.#stop.abort();
+    this.#nudge.abort();
+    const patience = new AbortController();
+    await Promise.race([Promise.all([this.#loop, ...this.#running]), sleep(this.#post.clock, grace, patience.signal)]);
+    patience.abort();
+  }
+
+  async #work(): Promise<void> {
+    const { clock, store, log } = this.#post;
+    const { queue, concurrency = 8, lease = 15 * MINUTE } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      this.#nudge = new AbortController();
+      try {
+        const free = concurrency - this.#running.size;
+        const now = clock.now();
+        const jobs = free > 0 ? await store.queues.lease(queue, { now, leaseUntil: now + lease, limit: free }) : [];
+        for (const job of jobs) this.#track(this.#try(job));
+        if (free > 0 && jobs.length === free) continue;
+        const due = this.#running.size >= concurrency ? undefined : await store.queues.nextDue(queue);
+        const rest = Math.min(LONGEST_REST, Math.max(0, (due ?? Number.POSITIVE_INFINITY) - clock.now()));
+        await sleep(clock, rest, this.#nudge.signal);
+      } catch (error) {
+        log.error('outbound.queue-failed', { queue, reason: messageOf(error) });
+        await sleep(clock, 10 * SECOND, this.#stop.signal);
+      }
+    }
+  }
+
+  #track(attempt: Promise<void>): void {
+    const tracked = attempt.finally(() => {
+      this.#running.delete(tracked);
+      this.#nudge.abort(); // a place is free
+    });
+    this.#running.add(tracked);
+  }
+
+  async #try(stored: Job): Promise<void> {
+    const { log } = this.#post;
+    const { queue } = this.#options;
+    const job = { ...stored, body: stored.body.subarray(ACCEPTED_SIZE) };
+    let result: Attempt;
+    try {
+      result = await this.#options.attempt(job, this.#stop.signal);
+    } catch (error) {
+      log.warn('outbound.attempt-failed', { queue, attempts: job.attempts + 1 });
+      result = { fate: 'later' };
+      if (this.#stop.signal.aborted) return; // ours to try again after the next start, when the lease ends
+      if (error instanceof TypeError) log.error('outbound.attempt-broken', { queue, reason: messageOf(error) });
+    }
+    try {
+      await this.#settle(stored, job, result);
+    } catch (error) {
+      log.error('outbound.settle-failed', { queue, reason: messageOf(error) }); // tried again when the lease ends
+    }
+  }
+
+  async #settle(stored: Job, job: Job, result: Attempt): Promise<void> {
+    const { clock, store } = this.#post;
+    const { queue, schedule = MAIL_RETRIES } = this.#options;
+    if (result.fate === 'later') {
+      const accepted = Number(stored.body.readBigUInt64BE());
+      const wait = retryWait(schedule, job.attempts + 1, clock.now() - accepted);
+      if (wait !== undefined) {
+        const body = result.body && Buffer.concat([stored.body.subarray(0, ACCEPTED_SIZE), result.body]);
+        await store.queues.postpone(queue, job.id, clock.now() + wait, body);
+        return;
+      }
+      await this.#options.giveUp(job, 'expired');
+    } else if (result.fate === 'refused') {
+      await this.#options.giveUp(job, result.reason);
+    }
+    await store.queues.finish(queue, job.id);
+  }
+}
