@@ -31,6 +31,12 @@ export function table(heads: readonly string[], rows: readonly (readonly (string
   return [heads, ...cells].map(line).join('\n');
 }
 
+/** Facts under each other, each behind its name. */
+export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...pairs.map(([name]) => widthOf(name)));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${harmless(value)}`).join('\n');
+}
+
 /** Text that a stranger may have written, without what would move the cursor, colour the screen or turn the line around. */
 export function harmless(text: string): string {
   return text.replace(/[\p{Cc}\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');

@@ -5,13 +5,14 @@ import { type Command, CommanderError } from 'commander';
 import { messageOf, PosternError } from '../base/errors.ts';
 import { makeCommand, UsageError } from './command.ts';
 import { harmless, print } from './output.ts';
+import { serveCommand } from './serve.ts';
 
 const OK = 0;
 const FAILED = 1;
 const MISUSED = 2;
 
 /** What `postern` offers, in the order of its help. A file of commands imports what it works with only when it runs. */
-const groups: readonly (() => Command)[] = [];
+const groups: readonly (() => Command)[] = [serveCommand];
 
 /** The whole program, ready to parse its arguments. Throws CommanderError where commander would end the process. */
 export function posternCommand(): Command {

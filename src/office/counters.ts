@@ -1,0 +1,6 @@
+// The one list of counters. A new one is a line here.
+
+import { smallmail } from '../smallmail/counter.ts';
+import type { AnyCounter } from './settings.ts';
+
+export const counters: readonly AnyCounter[] = [smallmail];

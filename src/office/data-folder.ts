@@ -1,0 +1,117 @@
+// The one folder that an office owns: what lies where in it, and the rule that nobody else on the machine may look inside.
+
+import { type FileHandle, mkdir, open, readdir, rename, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { codeOf, messageOf } from '../base/errors.ts';
+import { OfficeError } from './errors.ts';
+
+/** Absolute paths. */
+export interface DataFolder {
+  readonly path: string;
+  readonly config: string;
+  readonly keys: string;
+  readonly tlsKey: string;
+  readonly tlsCertificate: string;
+  readonly database: string;
+}
+
+const OWNER_ONLY_FOLDER = 0o700;
+const OWNER_ONLY_FILE = 0o600;
+const OTHERS = 0o077;
+
+export function dataFolderAt(path: string): DataFolder {
+  const root = resolve(path);
+  const keys = join(root, 'keys');
+  return {
+    path: root,
+    config: join(root, 'postern.toml'),
+    keys,
+    tlsKey: join(keys, 'tls.key'),
+    tlsCertificate: join(keys, 'tls.crt'),
+    database: join(root, 'mail.sqlite'),
+  };
+}
+
+/** Makes what is not there yet, for its owner alone. Throws OfficeError `folder`. */
+export async function makeDataFolder(folder: DataFolder): Promise<void> {
+  try {
+    await mkdir(folder.path, { recursive: true, mode: OWNER_ONLY_FOLDER });
+    await mkdir(folder.keys, { recursive: true, mode: OWNER_ONLY_FOLDER });
+  } catch (cause) {
+    throw new OfficeError('folder', `the data folder ${folder.path} cannot be made: ${messageOf(cause)}`, {
+      cause,
+      remedy: 'give another place with --data, or make the folder as its owner',
+    });
+  }
+}
+
+/** Throws OfficeError `folder` when there is no office here, or when others may look into it. */
+export async function checkDataFolder(folder: DataFolder): Promise<void> {
+  if ((await statOf(folder.config)) === undefined) {
+    throw new OfficeError('folder', `there is no office in ${folder.path}`, {
+      remedy: '`postern serve` makes one there; --data names another folder',
+    });
+  }
+  const open = await openToOthers(folder);
+  if (open.length > 0) {
+    throw new OfficeError('folder', `others on this machine may look into ${open.join(', ')}`, {
+      remedy: `chmod -R go= ${quoted(folder.path)}`,
+    });
+  }
+}
+
+/** The folders and files of the office that others than the owner may read, write or list. */
+export async function openToOthers(folder: DataFolder): Promise<string[]> {
+  const inKeys = await readdir(folder.keys).catch(() => []);
+  const files = [folder.config, folder.database, folder.keys, ...inKeys.map((name) => join(folder.keys, name))];
+  const found: string[] = [];
+  for (const file of [folder.path, ...files]) {
+    const mode = (await statOf(file))?.mode ?? 0;
+    if ((mode & OTHERS) !== 0) found.push(file);
+  }
+  return found;
+}
+
+/** Writes a whole file, mode 0600, so that after a crash it is the old one or the new one, and never a part of either. */
+export async function writePrivateFile(path: string, data: string | Uint8Array): Promise<void> {
+  const draft = `${path}.new`;
+  const file = await open(draft, 'w', OWNER_ONLY_FILE);
+  await closing(file, async () => {
+    await file.chmod(OWNER_ONLY_FILE); // an older draft may have been left with another mode
+    await file.writeFile(data);
+    await file.sync();
+  });
+  await rename(draft, path);
+  await syncFolder(dirname(path));
+}
+
+/** Makes new names in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  await closing(folder, () => folder.sync());
+}
+
+async function closing(file: FileHandle, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } finally {
+    await file.close();
+  }
+}
+
+async function statOf(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new OfficeError('folder', `${path} cannot be looked at: ${messageOf(error)}`, {
+      cause: error,
+      remedy: 'run this as the user whom the office belongs to',
+    });
+  }
+}
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,25 @@
+// What can keep an office from opening, or a command from doing its work on one. Every message names what to do.
+
+import { PosternError } from '../base/errors.ts';
+
+export type OfficeErrorCode =
+  /** The configuration file cannot be read or does not fit the schema. */
+  | 'config'
+  /** A setting that is refused because it would expose somebody. */
+  | 'danger'
+  /** The data folder is missing, open to others, or cannot be written. */
+  | 'folder'
+  /** The TLS key or certificate cannot be used. */
+  | 'identity'
+  /** A backup cannot be made where it was asked for. */
+  | 'backup'
+  /** The health port cannot be had. */
+  | 'health';
+
+export class OfficeError extends PosternError {
+  declare readonly code: OfficeErrorCode;
+
+  constructor(code: OfficeErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(code, message, options);
+  }
+}
