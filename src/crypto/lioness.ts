@@ -4,9 +4,9 @@
 // Speed decides what a mix can carry, so the work is done where the block lies. A digest round hashes K | R | K: the
 // left half is lifted out, the key put into its place and once more behind the block, and one call hashes it all.
 
-import { aesCtr } from './aes-ctr.ts';
+import { aesCtrByText } from './aes-ctr.ts';
 import { CryptoError } from './errors.ts';
-import { sha1 } from './hash.ts';
+import { sha1, sha1Text } from './hash.ts';
 
 const DIGEST = 20;
 const AES_KEY = 16;
@@ -85,12 +85,11 @@ interface Lifted {
 function lift(buffer: Buffer, start: number, end: number): Lifted {
   if (end - start <= DIGEST)
     throw new CryptoError('block-too-short', 'a block of 20 octets or fewer cannot be ciphered');
-  return {
-    left: Buffer.from(buffer.subarray(start, start + DIGEST)),
-    right: buffer.subarray(start + DIGEST, end),
-    keyed: buffer.subarray(start, end + DIGEST),
-    behind: Buffer.from(buffer.subarray(end, end + DIGEST)),
-  };
+  const left = Buffer.allocUnsafe(DIGEST);
+  const behind = Buffer.allocUnsafe(DIGEST);
+  buffer.copy(left, 0, start, start + DIGEST);
+  buffer.copy(behind, 0, end, end + DIGEST);
+  return { left, behind, right: buffer.subarray(start + DIGEST, end), keyed: buffer.subarray(start, end + DIGEST) };
 }
 
 function putBack({ left, keyed, behind }: Lifted): void {
@@ -98,15 +97,21 @@ function putBack({ left, keyed, behind }: Lifted): void {
   keyed.set(behind, keyed.byteLength - DIGEST);
 }
 
+// Filled and hashed within one call of `streamRound`, never kept across it.
+const keyLeftKey = Buffer.alloc(3 * DIGEST);
+
 function streamRound({ left, right }: Lifted, key: Buffer): void {
-  right.set(aesCtr(sha1(key, left, key).subarray(0, AES_KEY), right));
+  keyLeftKey.set(key, 0);
+  keyLeftKey.set(left, DIGEST);
+  keyLeftKey.set(key, 2 * DIGEST);
+  right.set(aesCtrByText(sha1Text(keyLeftKey).slice(0, AES_KEY), right));
 }
 
 function digestRound({ left, keyed }: Lifted, key: Buffer): void {
   keyed.set(key, 0);
   keyed.set(key, keyed.byteLength - DIGEST);
-  const mask = sha1(keyed);
-  for (let i = 0; i < DIGEST; i += 1) left[i] = (left[i] ?? 0) ^ (mask[i] ?? 0);
+  const mask = sha1Text(keyed);
+  for (let i = 0; i < DIGEST; i += 1) left[i] = (left[i] ?? 0) ^ mask.charCodeAt(i);
 }
 
 function withRoom(block: Uint8Array): Buffer {

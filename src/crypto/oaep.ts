@@ -1,10 +1,9 @@
 // EME-OAEP with SHA-1 and MGF1, by hand: Type III signatures put it under the private operation, which no library
 // call offers, and packets must be repeatable from a given seed. Unpadding takes the same steps for good and bad input.
 
-import { hash } from 'node:crypto';
 import type { Random } from '../base/random.ts';
 import { CryptoError } from './errors.ts';
-import { sha1 } from './hash.ts';
+import { sha1, sha1Text } from './hash.ts';
 
 const DIGEST = 20;
 
@@ -74,12 +73,10 @@ function labelDigest(label: Uint8Array): Buffer {
 function xorMask(target: Buffer, seed: Uint8Array): void {
   const counted = Buffer.alloc(seed.byteLength + 4);
   counted.set(seed);
-  const mask = Buffer.alloc(DIGEST);
   for (let at = 0, count = 0; at < target.byteLength; at += DIGEST, count += 1) {
     counted.writeUInt32BE(count, seed.byteLength);
-    // A one-octet-a-character string is the cheapest form in which Node hands a digest over.
-    mask.write(hash('sha1', counted, 'binary'), 'latin1');
+    const mask = sha1Text(counted);
     const end = Math.min(DIGEST, target.byteLength - at);
-    for (let i = 0; i < end; i += 1) target[at + i] = (target[at + i] ?? 0) ^ (mask[i] ?? 0);
+    for (let i = 0; i < end; i += 1) target[at + i] = (target[at + i] ?? 0) ^ mask.charCodeAt(i);
   }
 }

@@ -23,10 +23,19 @@ import { OAEP_OVERHEAD, oaepPad, oaepUnpad } from './oaep.ts';
 const MAX_BITS = 8192; // larger moduli only cost time
 const MAX_DER = 4096; // octets; an 8192-bit public key has 1039
 const EXPONENT = 65537;
-const padding = constants.RSA_NO_PADDING;
+
+/**
+ * A key that says itself which padding it is used with. Node's RSA calls read their options from the object that they
+ * are given; of anything but a key object they find out by two thrown and caught errors, a tenth of a private operation.
+ */
+type RawKey = KeyObject & { readonly padding: number };
+
+function rawKey(key: KeyObject): RawKey {
+  return Object.assign(key, { padding: constants.RSA_NO_PADDING });
+}
 
 export class RsaPublicKey {
-  readonly #key: KeyObject;
+  readonly #key: RawKey;
   readonly #der: Buffer;
   readonly #digest: Buffer;
   /** Bits of the modulus. */
@@ -39,7 +48,7 @@ export class RsaPublicKey {
   private constructor(key: KeyObject) {
     const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
     if (modulusLength > MAX_BITS) throw new CryptoError('key-too-large', `a key of ${modulusLength} bits is too large`);
-    this.#key = key;
+    this.#key = rawKey(key);
     // Node 24 does not export as PKCS#1 what it read as PKCS#1; by way of the JWK form it does.
     this.#der = createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' }).export({
       type: 'pkcs1',
@@ -88,14 +97,14 @@ export class RsaPublicKey {
 
   /** `size` octets that only the private key opens. `random` gives the 20-octet seed. CryptoError when `data` is too long. */
   encrypt(data: Uint8Array, random: Random): Buffer {
-    return publicEncrypt({ key: this.#key, padding }, oaepPad(data, this.size, random));
+    return publicEncrypt(this.#key, oaepPad(data, this.size, random));
   }
 
   /** The data that were signed. CryptoError when the signature is not one of this key.   spec: mixminion-packet 1.5 */
   recover(signature: Uint8Array): Buffer {
     if (signature.byteLength !== this.size) throw badSignature();
     try {
-      return oaepUnpad(publicDecrypt({ key: this.#key, padding }, signature));
+      return oaepUnpad(publicDecrypt(this.#key, signature));
     } catch {
       throw badSignature();
     }
@@ -112,11 +121,11 @@ export class RsaPublicKey {
 }
 
 export class RsaPrivateKey {
-  readonly #options: { readonly key: KeyObject; readonly padding: number };
+  readonly #key: RawKey;
   readonly publicKey: RsaPublicKey;
 
   private constructor(key: KeyObject) {
-    this.#options = { key, padding };
+    this.#key = rawKey(key);
     this.publicKey = RsaPublicKey.fromKeyObject(key);
   }
 
@@ -145,7 +154,7 @@ export class RsaPrivateKey {
 
   /** For TLS and for worker threads, which take Node's own form. */
   get keyObject(): KeyObject {
-    return this.#options.key;
+    return this.#key;
   }
 
   /** PKCS#8 in PEM, not encrypted: keep it in a file that only its owner reads.   spec: mixminion-packet 1.6 */
@@ -167,7 +176,7 @@ export class RsaPrivateKey {
     if (data.byteLength !== this.publicKey.size)
       throw new CryptoError('bad-padding', 'a ciphertext is as long as the modulus');
     try {
-      return privateDecrypt(this.#options, data);
+      return privateDecrypt(this.#key, data);
     } catch (cause) {
       throw new CryptoError('bad-padding', 'the ciphertext is no number below the modulus', { cause });
     }
@@ -175,7 +184,7 @@ export class RsaPrivateKey {
 
   /** A signature over `digest` (20 octets, or any up to `capacity`), as long as the modulus.   spec: mixminion-packet 1.5 */
   sign(digest: Uint8Array, random: Random): Buffer {
-    return privateEncrypt(this.#options, oaepPad(digest, this.publicKey.size, random));
+    return privateEncrypt(this.#key, oaepPad(digest, this.publicKey.size, random));
   }
 }
 

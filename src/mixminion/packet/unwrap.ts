@@ -78,7 +78,7 @@ function openFirst(block: Uint8Array, keys: readonly RsaPrivateKey[]): { keyInde
 
 /** The exit: the second header is of no use here.   spec: mixminion-packet 7 */
 function deliver(packet: Uint8Array, subheader: Subheader, seen: Seen): Delivered {
-  const { secret, routingType } = subheader;
+  const { secret, routingType, routingLength, inline } = subheader;
   const payload = Buffer.allocUnsafeSlow(PAYLOAD_LENGTH + LIONESS_ROOM);
   payload.set(packet.subarray(2 * HEADER_LENGTH));
   payload.fill(0, PAYLOAD_LENGTH);
@@ -87,7 +87,8 @@ function deliver(packet: Uint8Array, subheader: Subheader, seen: Seen): Delivere
     result: 'deliver',
     ...seen,
     routingType,
-    routingInfo: openHeader(packet, subheader).routingInfo,
+    // Only an address that overflows makes an exit open the rest of its header.
+    routingInfo: routingLength > INLINE_LENGTH ? openHeader(packet, subheader).routingInfo : inline,
     applicationKey: subkey(secret, Mode.application),
     payload: payload.subarray(0, PAYLOAD_LENGTH),
   };
