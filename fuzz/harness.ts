@@ -55,7 +55,7 @@ export interface FuzzOptions {
 /** An input that keeps the processor busy for longer hangs. Processor time, so that a loaded machine reports no ghosts. */
 const BUSY_LIMIT = SECOND;
 /** An input that waits without working for longer hangs too: a promise that nobody will settle. */
-const IDLE_LIMIT = 5 * SECOND;
+const IDLE_LIMIT = 10 * SECOND;
 /** How often the watchdog looks. */
 const WATCH_EVERY = 50;
 /** Heap of a worker, in MiB; an input that needs more is a finding. */
