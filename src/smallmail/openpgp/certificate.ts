@@ -1,6 +1,7 @@
 // The certificate that a mailbox is made for: what CRID brings, what SEND and the identification look things up in.
 
 import { createHash } from 'node:crypto';
+import { Recent } from '../../base/recent.ts';
 import { type Components, MAX_CERTIFICATE, readComponents, uniteComponents, writeComponents } from './components.ts';
 import { KeyError } from './errors.ts';
 import { isRevoked, usableAt } from './validity.ts';
@@ -53,18 +54,15 @@ export async function mergeCertificates(
   return octets;
 }
 
-/** Certificates taken apart lately, by digest of their octets, the least lately used first. */
-const cache = new Map<string, Components>();
-const MAX_CACHED = 1024;
+/** Certificates taken apart lately, by digest of their octets. */
+const recent = new Recent<string, Components>(1024);
 
 /** `readComponents`, remembered: a server looks at the same certificate at each identification. */
 export async function cachedComponents(octets: Uint8Array): Promise<Components> {
   const digest = createHash('sha256').update(octets).digest('base64');
-  const known = cache.get(digest);
-  const components = known ?? (await readComponents(octets));
-  cache.delete(digest);
-  cache.set(digest, components);
-  const [oldest] = cache.keys();
-  if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
+  const known = recent.get(digest);
+  if (known !== undefined) return known;
+  const components = await readComponents(octets);
+  recent.set(digest, components);
   return components;
 }

@@ -10,11 +10,16 @@ let loaded: Promise<{ library: Library; config: Config }> | undefined;
 /**
  * The library, and a configuration in which it judges no hash of a message: what is accepted there is our rule.
  * A key's signatures on itself may still be SHA-1, as keys of 2009 have them; MD5 and RIPEMD never count.
+ * What it signs carries no notation with the library's name.
  */
 export function openPgp(): Promise<{ library: Library; config: Config }> {
   loaded ??= import('openpgp').then((library) => ({
     library,
-    config: { ...library.config, rejectMessageHashAlgorithms: new Set() },
+    config: {
+      ...library.config,
+      rejectMessageHashAlgorithms: new Set(),
+      nonDeterministicSignaturesViaNotation: false,
+    },
   }));
   return loaded;
 }

@@ -1,0 +1,215 @@
+// Opens a letter: decrypts it, says who signed it, takes its MIME apart. Whatever is in it was written by somebody else.
+
+import type { Message, PrivateKey, PublicKey } from 'openpgp';
+import PostalMime, { type Email } from 'postal-mime';
+import { asBuffer } from '../../base/bytes.ts';
+import { openPgp } from '../openpgp/library.ts';
+import { type Address, parseAddress } from './address.ts';
+import { ClientError } from './errors.ts';
+import { isArmoured, type OwnKey } from './key-pair.ts';
+import { KEY_TYPE } from './letter.ts';
+
+const MAX_CLEAR = 32 * 1024 * 1024;
+const MAX_HEADERS = 64 * 1024;
+const MAX_NESTING = 16;
+const MAX_ATTACHMENTS = 256;
+const MAX_SENDER_KEY = 64 * 1024;
+const PADDING_TYPE = 'application/padding';
+/** Which fields make a text a mail. */
+const MAIL_FIELDS = /^(from|to|subject|date|message-id|mime-version|content-type):/im;
+
+export interface LetterFile {
+  readonly name: string;
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+export type SignatureState =
+  /** Nobody signed it. What it says about its sender is what anybody could say. */
+  | { readonly kind: 'none' }
+  /** By the key of this mailbox, which is a contact or one of our own. */
+  | { readonly kind: 'good'; readonly mailbox: string }
+  /** By the key that came with the letter: the same sender can be known again, but not who that is. */
+  | { readonly kind: 'attached'; readonly mailbox: string }
+  /** By a key that is not here. */
+  | { readonly kind: 'unknown'; readonly keyId: string }
+  /** The signature does not fit the letter, or its key was not valid. */
+  | { readonly kind: 'bad'; readonly keyId: string };
+
+export interface Letter {
+  readonly from: Address | undefined;
+  /** As it stands in the letter, address or not. */
+  readonly fromText: string;
+  readonly to: Address | undefined;
+  readonly subject: string;
+  /** Milliseconds since 1970. */
+  readonly date: number | undefined;
+  readonly messageId: string;
+  readonly text: string;
+  readonly attachments: readonly LetterFile[];
+  /** The public key that came along, if any. */
+  readonly senderKey: Buffer | undefined;
+  readonly signature: SignatureState;
+  /**
+   * What a reader must know before believing the letter: it is signed by somebody else than the sender it names, or
+   * was written to another mailbox and handed on by its reader.
+   */
+  readonly doubts: readonly ('other-sender' | 'other-recipient')[];
+}
+
+/**
+ * Opens an encrypted body of the mailbox `own`. `known` are the binary public keys of contacts and own mailboxes.
+ * Throws ClientError `unreadable`.
+ */
+export async function openLetter(
+  body: Uint8Array,
+  own: OwnKey,
+  known: readonly Uint8Array[],
+  now: number,
+): Promise<Letter> {
+  const message = await decrypt(body, own.key);
+  const clear = asBuffer((message.getLiteralData() as Uint8Array | null) ?? new Uint8Array());
+  const letter = await readClearLetter(clear);
+  const signature = await judgeSignature(message, known, letter.senderKey, now);
+  const signer = 'mailbox' in signature ? signature.mailbox : undefined;
+  const doubts: Letter['doubts'][number][] = [];
+  if (signer !== undefined && letter.from !== undefined && letter.from.mailbox !== signer) doubts.push('other-sender');
+  if (letter.to !== undefined && letter.to.mailbox !== own.mailbox) doubts.push('other-recipient');
+  return { ...letter, signature, doubts };
+}
+
+/** What `openLetter` finds in the clear text. Throws ClientError `unreadable` for MIME beyond its limits. */
+export async function readClearLetter(clear: Buffer): Promise<Omit<Letter, 'signature' | 'doubts'>> {
+  if (!looksLikeMail(clear)) return { ...PLAIN, text: clear.toString('utf8').replaceAll('\r\n', '\n') }; // spec: smallmail 2.12
+  let mail: Email;
+  try {
+    mail = await PostalMime.parse(clear, {
+      maxHeadersSize: MAX_HEADERS,
+      maxNestingDepth: MAX_NESTING,
+      forceRfc822Attachments: true,
+    });
+  } catch (cause) {
+    throw new ClientError('unreadable', 'the letter is not put together as mail should be', { cause });
+  }
+  const field = (name: string) => mail.headers.find(({ key }) => key === name)?.value.trim() ?? '';
+  const files = filesOf(mail);
+  const date = Date.parse(mail.date ?? '');
+  return {
+    from: parseAddress(bare(field('from'))),
+    fromText: field('from'),
+    to: parseAddress(bare(field('to'))),
+    subject: mail.subject ?? '',
+    date: Number.isNaN(date) ? undefined : date,
+    messageId: mail.messageId ?? '',
+    text: (mail.text ?? '').replaceAll('\r\n', '\n'),
+    attachments: files.filter(({ type }) => type !== PADDING_TYPE && type !== KEY_TYPE),
+    senderKey: files.find(({ type, content }) => type === KEY_TYPE && content.length <= MAX_SENDER_KEY)?.content,
+  };
+}
+
+const PLAIN: Omit<Letter, 'signature' | 'doubts'> = {
+  from: undefined,
+  fromText: '',
+  to: undefined,
+  subject: '',
+  date: undefined,
+  messageId: '',
+  text: '',
+  attachments: [],
+  senderKey: undefined,
+};
+
+async function decrypt(body: Uint8Array, key: PrivateKey): Promise<Message<Uint8Array>> {
+  const { library, config } = await openPgp();
+  const limited = { ...config, maxDecompressedMessageSize: MAX_CLEAR };
+  try {
+    const sealed = await library.readMessage({ binaryMessage: new Uint8Array(body), config: limited });
+    const opened = await sealed.decrypt([key], undefined, undefined, undefined, limited);
+    return opened as Message<Uint8Array>;
+  } catch (cause) {
+    throw new ClientError('unreadable', "the mailbox's key does not open this letter, or the letter is damaged", {
+      cause,
+    });
+  }
+}
+
+/** The best that can be said of the letter's signatures. */
+async function judgeSignature(
+  message: Message<Uint8Array>,
+  known: readonly Uint8Array[],
+  attached: Uint8Array | undefined,
+  now: number,
+): Promise<SignatureState> {
+  const keyIds = message.getSigningKeyIDs().map((id) => id.toHex());
+  const [keyId] = keyIds;
+  if (keyId === undefined) return { kind: 'none' };
+  const own = await signerAmong(message, await readKeys(known), now);
+  if (own.mailbox !== undefined) return { kind: 'good', mailbox: own.mailbox };
+  const other = await signerAmong(message, attached === undefined ? [] : await readKeys([attached]), now);
+  if (other.mailbox !== undefined) return { kind: 'attached', mailbox: other.mailbox };
+  return { kind: own.found || other.found ? 'bad' : 'unknown', keyId };
+}
+
+/** The mailbox among `keys` that made one of the signatures; `found` when one of the keys should have. */
+async function signerAmong(message: Message<Uint8Array>, keys: readonly PublicKey[], now: number) {
+  const { library } = await openPgp();
+  let found = false;
+  const results = keys.length === 0 ? [] : await message.verify([...keys], new Date(now), library.config);
+  for (const { keyID, verified } of results) {
+    const signer = keys.find((key) => key.getKeys(keyID).length > 0);
+    if (signer === undefined) continue;
+    found = true;
+    const good = await verified.catch(() => false);
+    if (good) return { mailbox: signer.getFingerprint().toUpperCase(), found };
+  }
+  return { mailbox: undefined, found };
+}
+
+async function readKeys(octets: readonly Uint8Array[]): Promise<PublicKey[]> {
+  const { library } = await openPgp();
+  const keys: PublicKey[] = [];
+  for (const one of octets) {
+    try {
+      keys.push(
+        isArmoured(one)
+          ? await library.readKey({ armoredKey: asBuffer(one).toString('latin1') })
+          : await library.readKey({ binaryKey: new Uint8Array(one) }),
+      );
+    } catch {
+      // a key that cannot be read signs nothing
+    }
+  }
+  return keys;
+}
+
+function looksLikeMail(clear: Buffer): boolean {
+  const start = clear.subarray(0, MAX_HEADERS).toString('latin1');
+  const head = start.split(/\r?\n\r?\n/, 1)[0] ?? '';
+  return /^[!-9;-~]+:/.test(head) && MAIL_FIELDS.test(head);
+}
+
+/** All that is not the text, HTML included: it is given to the reader as a file, never shown. */
+function filesOf(mail: Email): LetterFile[] {
+  const files = mail.attachments.slice(0, MAX_ATTACHMENTS).map(({ filename, mimeType, content }, at) => ({
+    name: fileNameOf(filename ?? '') || `part-${at + 1}`,
+    type: mimeType,
+    content: typeof content === 'string' ? Buffer.from(content) : Buffer.from(new Uint8Array(content)),
+  }));
+  const html =
+    mail.html === undefined ? [] : [{ name: 'letter.html', type: 'text/html', content: Buffer.from(mail.html) }];
+  return [...html, ...files];
+}
+
+/** A name that stays in the folder it is saved in and shows itself as it is. */
+function fileNameOf(name: string): string {
+  return name
+    .replace(/^.*[/\\]/, '')
+    .replace(/[\p{Cc}\p{Cf}\u2028\u2029<>:"|?*]/gu, '_')
+    .replace(/^\.+/, '')
+    .slice(0, 100);
+}
+
+/** Without the pointed brackets that mail programs put around addresses. */
+function bare(field: string): string {
+  return /<([^<>]*)>\s*$/.exec(field)?.[1] ?? field;
+}
