@@ -16,15 +16,18 @@ const MAX_RATIO = 20;
 const SINGLETON_FLOOR = 20 * 1024;
 /** Below this compressed length no one minds the ratio. */
 const RATIO_FLOOR = 1024;
-/** Output is gathered in pieces of this many octets. */
+/** Output is gathered in pieces of at most this many octets. */
 const PIECE = 64 * 1024;
+/** Noise grows by little more than this when it is compressed. */
+const GROWTH = 64;
 
 /**
  * The octets that stock zlib writes at level 9 (window 15, memory level 8). Node's own deflate is a fork that chooses
  * other matches; pako 2.1 is a faithful port.   spec: mixminion-e2e 3
  */
 export function compress(message: Uint8Array): Buffer {
-  const stream = new Deflate({ level: 9, windowBits: 15, memLevel: 8, strategy: 0, chunkSize: PIECE });
+  const chunkSize = Math.min(PIECE, message.length + GROWTH);
+  const stream = new Deflate({ level: 9, windowBits: 15, memLevel: 8, strategy: 0, chunkSize });
   stream.push(message, true);
   const result: unknown = stream.result;
   if (stream.err !== 0 || !(result instanceof Uint8Array))
