@@ -21,8 +21,9 @@ function packetFrom(input: Buffer): Buffer {
   const whole = Buffer.alloc(PACKET_LENGTH);
   noise.copy(whole);
   const plain = Buffer.from(noise.subarray(0, SUBHEADER_LENGTH));
-  input.copy(plain, 0, 1, 1 + SUBHEADER_LENGTH);
-  input.copy(whole, RSA_BLOCK, 1 + SUBHEADER_LENGTH, 1 + SUBHEADER_LENGTH + PACKET_LENGTH - RSA_BLOCK);
+  plain.set(input.subarray(1, 1 + SUBHEADER_LENGTH));
+  const rest = input.subarray(1 + SUBHEADER_LENGTH);
+  whole.set(rest.subarray(0, PACKET_LENGTH - RSA_BLOCK), RSA_BLOCK);
   if (((input[0] ?? 0) & 1) === 0) sha1(whole.subarray(RSA_BLOCK, HEADER_LENGTH)).copy(plain, 18);
   key.publicKey.encrypt(plain, random).copy(whole);
   return whole;
