@@ -72,7 +72,9 @@ export function cleanText(text: string): string {
 
 /** Cuts a clean text in front of each line `[name]`. The first piece is what stands before the first such line, maybe empty. */
 export function splitBefore(name: string, clean: string): string[] {
-  return clean.split(new RegExp(String.raw`^(?=\[[ \t]*${name}[ \t]*\]$)`, 'm'));
+  const header = String.raw`\[[ \t]*${name}[ \t]*\]$`;
+  const pieces = clean.split(new RegExp(`^(?=${header})`, 'm'));
+  return new RegExp(`^${header}`, 'm').exec(clean)?.index === 0 ? ['', ...pieces] : pieces;
 }
 
 /** Without blanks and tabs at its ends. A loop, as a pattern for the end of a line is quadratic on long runs of blanks. */

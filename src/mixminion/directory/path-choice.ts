@@ -232,7 +232,8 @@ class PathChooser {
       if (other === undefined || other.fields.published < server.fields.published) latest.set(name, server);
     }
     const servers = [...latest.values()];
-    if (servers.length <= 2) this.#warn(`only ${servers.length} servers are known: a path cannot avoid repeating them`);
+    if (servers.length <= 2)
+      this.#warn(`servers to choose from: ${servers.length}; a path cannot avoid repeating them`);
     return servers;
   }
 
