@@ -8,7 +8,7 @@ export const DAY = 24 * HOUR;
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
   now(): number;
-  /** Calls `wake` once after `ms`; the returned function cancels it. A waiting timer does not keep the process alive. */
+  /** Calls `wake` once after `ms`; the returned function cancels it. */
   timer(ms: number, wake: () => void): () => void;
 }
 
@@ -21,7 +21,6 @@ export const systemClock: Clock = {
     const arm = (left: number) => {
       const step = Math.min(left, LONGEST_TIMER);
       handle = setTimeout(() => (left > step ? arm(left - step) : wake()), step);
-      handle.unref();
     };
     arm(Math.max(0, ms));
     return () => clearTimeout(handle);

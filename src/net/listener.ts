@@ -40,6 +40,7 @@ export class Listener {
   #identity: TlsIdentity;
   #limits: ConnectionLimits;
   #retired: Promise<void> | undefined;
+  #closing = false;
   readonly #perSource = new Map<string, number>();
 
   private constructor(options: ListenOptions, server: Server) {
@@ -59,7 +60,6 @@ export class Listener {
     const server = createServer({
       ...secrets(options),
       handshakeTimeout: options.handshakeTimeout ?? 30 * SECOND,
-      allowHalfOpen: true, // a peer that has said everything still wants its answers
     });
     server.on('tlsClientError', (_error, socket) => {
       options.refused?.('handshake');
@@ -96,6 +96,7 @@ export class Listener {
   /** Takes no more, lets each conversation finish the command it is in, and cuts what is left after `grace` ms. */
   async close(grace: number): Promise<void> {
     const closed = this.retire();
+    this.#closing = true;
     for (const connection of this.#open) connection.leave();
     const patience = new AbortController();
     await Promise.race([closed, sleep(this.#clock, grace, patience.signal)]);
@@ -126,11 +127,13 @@ export class Listener {
 
   async #converse(socket: TLSSocket): Promise<void> {
     socket.setNoDelay(true);
+    socket.allowHalfOpen = true; // a peer that has said everything still wants its answers
     const connection = new Connection(socket, {
       clock: this.#clock,
       peer: { address: socket.remoteAddress, serverKey: this.#identity.serverKey },
     });
     this.#open.add(connection);
+    if (this.#closing) connection.leave(); // its handshake ended too late
     try {
       await this.#options.serve(connection);
       await connection.close();
