@@ -12,6 +12,13 @@ export class UsageError extends PosternError {
   }
 }
 
+/** The command has said itself what is wrong: the program ends with status 1 and no further word. */
+export class AlreadySaid extends PosternError {
+  constructor() {
+    super('already-said', 'see above');
+  }
+}
+
 /** A command with its help text; each example is a whole command line, shown as it would be typed. */
 export function makeCommand(name: string, about: string, examples: readonly [string, ...string[]]): Command {
   const heading = examples.length === 1 ? 'Example:' : 'Examples:';

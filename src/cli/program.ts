@@ -3,16 +3,20 @@
 import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { messageOf, PosternError } from '../base/errors.ts';
-import { makeCommand, UsageError } from './command.ts';
+import { backupCommand } from './backup.ts';
+import { AlreadySaid, makeCommand, UsageError } from './command.ts';
+import { configCommand } from './config.ts';
+import { doctorCommand } from './doctor.ts';
 import { harmless, print } from './output.ts';
 import { serveCommand } from './serve.ts';
+import { verifyCommand } from './verify.ts';
 
 const OK = 0;
 const FAILED = 1;
 const MISUSED = 2;
 
 /** What `postern` offers, in the order of its help. A file of commands imports what it works with only when it runs. */
-const groups: readonly (() => Command)[] = [serveCommand];
+const groups: readonly (() => Command)[] = [serveCommand, configCommand, doctorCommand, backupCommand, verifyCommand];
 
 /** The whole program, ready to parse its arguments. Throws CommanderError where commander would end the process. */
 export function posternCommand(): Command {
@@ -31,7 +35,7 @@ export async function runPostern(args: readonly string[]): Promise<number> {
     return OK;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? OK : MISUSED; // commander has said it already
-    print(explain(error), process.stderr);
+    if (!(error instanceof AlreadySaid)) print(explain(error), process.stderr);
     return error instanceof UsageError ? MISUSED : FAILED;
   }
 }

@@ -20,12 +20,8 @@ const RENEW_BEFORE = 60 * DAY;
  * key, when `[office] name` has changed or its time runs out. Throws OfficeError `identity`, NetError `tls`.
  */
 export async function loadIdentity(folder: DataFolder, settings: Settings, now: number): Promise<TlsIdentity> {
-  const { certificate, key } = settings.tls;
-  if (certificate !== '') {
-    const keyFile = resolve(folder.path, key);
-    await refuseOpenKey(keyFile);
-    return readTlsIdentity(await read(resolve(folder.path, certificate)), await read(keyFile));
-  }
+  const given = await readGivenIdentity(folder, settings);
+  if (given !== undefined) return given;
   const ownKey = await readOr(folder.tlsKey, async () => {
     const made = makeTlsKey();
     await writePrivateFile(folder.tlsKey, made);
@@ -40,6 +36,14 @@ export async function loadIdentity(folder: DataFolder, settings: Settings, now: 
   const renewed = await makeSelfSigned(name, ownKey, now);
   await writePrivateFile(folder.tlsCertificate, renewed.certificate);
   return renewed;
+}
+
+/** The operator's certificate and key; undefined when `[tls]` names none. Throws OfficeError `identity`, NetError `tls`. */
+export async function readGivenIdentity(folder: DataFolder, { tls }: Settings): Promise<TlsIdentity | undefined> {
+  if (tls.certificate === '') return undefined;
+  const key = resolve(folder.path, tls.key);
+  await refuseOpenKey(key);
+  return readTlsIdentity(await read(resolve(folder.path, tls.certificate)), await read(key));
 }
 
 /** True for the certificate that the office made for this machine only: nobody elsewhere can tell it from another's. */
