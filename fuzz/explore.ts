@@ -29,19 +29,22 @@ export interface Exploration {
   rest(): void;
   /** Told of each input that reached something new. */
   kept(input: Buffer): void;
+  /** Asked before each run: true cuts the batch short. The seeds are run in any case. */
+  stopped(): boolean;
   /** Asked between batches: true ends the exploration. */
   enough(corpus: number): boolean;
 }
 
-/** Explores until `enough` says so; the seeds are run in any case. */
+/** Explores until `enough` says so. */
 export async function explore(given: Exploration): Promise<void> {
   const { coverage, run, enough } = given;
   const draw = seededDraw(given.seed);
   const kept = [Buffer.alloc(0), ...given.seeds];
   const walks = kept.map(walk);
 
-  const runAll = async (batch: readonly Buffer[]) => {
+  const runAll = async (batch: readonly Buffer[], { always = false } = {}) => {
     for (const input of batch) {
+      if (given.stopped() && !always) break;
       const running = run(Buffer.from(input));
       if (running !== undefined) await running;
     }
@@ -69,7 +72,7 @@ export async function explore(given: Exploration): Promise<void> {
     }
   };
 
-  for (const seed of kept) coverage.add((await runAll([seed])) ?? []);
+  for (const seed of kept) coverage.add((await runAll([seed], { always: true })) ?? []);
   for (const input of given.corpus) await keepNew([input]);
 
   const maxLength = Math.min(MAX_INPUT, Math.max(ROOM, ...kept.map((input) => 2 * input.length)));

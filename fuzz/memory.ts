@@ -23,10 +23,11 @@ function inUse(): number {
   return used_heap_size + external_memory;
 }
 
+setFlagsFromString('--expose-gc');
+const gc: () => void = runInNewContext('gc');
+
 /** Collects all garbage of this thread. Buffers are given back on the side, and all of them by the next collection. */
 function collect(): void {
-  setFlagsFromString('--expose-gc');
-  const gc: () => void = runInNewContext('gc');
   gc();
   gc();
 }

@@ -62,6 +62,7 @@ async function exploreTarget({ seed, runs: maxRuns, corpus }: Exclude<WorkerOrde
         return runTarget(input);
       },
       rest: window.rest,
+      stopped: window.stopped,
       kept: (input) => report({ kind: 'kept', input }),
       enough(kept) {
         checkForLeaks(window.runs());
