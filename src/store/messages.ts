@@ -53,4 +53,6 @@ export interface Changes {
   readonly gone: readonly string[];
   /** True when there is more than `limit` allowed: ask again from `modseq`. */
   readonly more: boolean;
+  /** True when removals after the modseq asked for are remembered no more: compare with the whole list. */
+  readonly forgotten: boolean;
 }

@@ -1,6 +1,7 @@
 // The one durable store, as the rest of the house sees it. Engines implement this interface; nothing else knows which one runs.
 // Every promise that changes something resolves only after the change is synced to stable storage.
-// Times are milliseconds since 1970 UTC and always come from the caller.
+// Times are milliseconds since 1970 UTC and always come from the caller. What goes wrong is a StoreError (`errors.ts`); names and
+// sizes have their limits in `limits.ts`.
 
 import type { Changes, Message, MessageDraft, Page, PageRequest } from './messages.ts';
 
@@ -77,9 +78,13 @@ export interface Messages {
   /**
    * Takes in a body of any length, chunk by chunk, in bounded memory. What this returns is a draft's body; it is
    * listed nowhere and lost at the next start unless appended. Breaks off, keeping nothing, when `chunks` throws.
+   * Rejects with StoreError `no-mailbox` when the body is long and there is no such mailbox.
    */
   receive(mailbox: string, chunks: AsyncIterable<Uint8Array>): Promise<Body>;
-  /** Puts one message into a mailbox: index entry, body, quota, duplicate rule and notice in one transaction. */
+  /**
+   * Puts one message into a mailbox: index entry, body, quota, duplicate rule and notice in one transaction.
+   * Rejects with StoreError `no-body` when the body was appended, discarded or swept before, or is another mailbox's.
+   */
   append(mailbox: string, draft: MessageDraft): Promise<Appended>;
   find(mailbox: string, id: string): Promise<Message | undefined>;
   /** Oldest first. Costs the same however much the mailbox holds. */

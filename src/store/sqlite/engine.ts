@@ -33,6 +33,7 @@ export function storeOf(file: string, writer: Link<Writes>, readers: readonly Li
     watchers: new Watchers(),
     clear: clearer(writer),
   };
+  void engine.clear(); // what an earlier process had begun and not ended
   let closing: Promise<void> | undefined;
   const stop = new AbortController();
   const close = async () => {
@@ -97,6 +98,7 @@ async function sweep({ writer, watchers, clear }: Engine, now: number): Promise<
   }
   await clear();
   while (await writer.call('shrink'));
+  await writer.call('foldLog');
   return swept;
 }
 

@@ -14,6 +14,8 @@ import { atHand, fromDisk } from './octets.ts';
 import { ReceivedBody, receiver } from './receive.ts';
 
 const ID_OCTETS = 16;
+/** Ids drawn at once: one by one, the system's randomness costs as much as the rest of the call. */
+const IDS_DRAWN = 64;
 const INBOX = 'inbox';
 /** Messages removed in one transaction. */
 const REMOVE_AT_ONCE = 200;
@@ -24,6 +26,15 @@ export function mailOf({ writer, read, random, watchers, clear }: Engine): Messa
   const receive = receiver(writer, () => void clear());
   // Octets that are handed out and then forgotten by their reader still let go of the body in the end.
   const forgotten = new FinalizationRegistry<() => void>((unpin) => unpin());
+
+  const drawn: string[] = [];
+  function nextId(): string {
+    if (drawn.length === 0) {
+      const digits = random.bytes(ID_OCTETS * IDS_DRAWN).toString('hex');
+      for (let at = 0; at < digits.length; at += 2 * ID_OCTETS) drawn.push(digits.slice(at, at + 2 * ID_OCTETS));
+    }
+    return drawn.pop() ?? nextId();
+  }
 
   async function octetsOf(mailbox: string, body: MessageDraft['body']): Promise<ReceivedBody> {
     if (!(body instanceof Uint8Array)) return ownBody(mailbox, body);
@@ -53,7 +64,7 @@ export function mailOf({ writer, read, random, watchers, clear }: Engine): Messa
       const about = describe(draft);
       const body = await octetsOf(mailbox, draft.body).catch(missing);
       if (body === undefined) return { status: 'no-mailbox' };
-      const id = random.bytes(ID_OCTETS).toString('hex');
+      const id = nextId();
       const { source, size } = body;
       const result = await writer.call('append', mailbox, {
         ...about,

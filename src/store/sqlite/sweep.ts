@@ -13,6 +13,16 @@ const STEP_PAGES = 256;
 /** How long a mailbox remembers what was removed from it. */
 const REMEMBER_GONE = 30 * 24 * 60 * 60 * 1000;
 
+export const FOLD = 'foldLog';
+
+/**
+ * Moves the log into the file and empties it, so that octets which were removed are not kept there either.
+ * Gives up for now when a reader still needs the log.
+ */
+export function fold(db: Database): void {
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+}
+
 export interface SweptStep {
   readonly messages: number;
   readonly mailboxes: number;
@@ -83,5 +93,8 @@ export function sweepWrites(db: Database, { bodies, mailboxes, messages, seen }:
       db.exec(`PRAGMA incremental_vacuum(${STEP_PAGES})`);
       return true;
     },
+
+    /** Asks for `fold` once this group is committed. */
+    [FOLD]: (): void => {},
   };
 }

@@ -5,6 +5,7 @@ import { toFailure } from './failure.ts';
 import { groups } from './group.ts';
 import { type Call, type Operation, READY, type Reply } from './link.ts';
 import { openReads } from './reads.ts';
+import { FOLD, fold } from './sweep.ts';
 import { openWrites } from './writes.ts';
 
 export interface WorkerTask {
@@ -34,23 +35,28 @@ function* waiting(first: Mail): Generator<Mail> {
 
 function serveWrites(file: string): void {
   const { db, operations, close } = openWrites(file);
-  const run = groups(db, operations);
+  const commit = groups(db, operations);
+  const run = (calls: readonly Call[]): void => {
+    const replies = commit(calls);
+    if (calls.some(([, operation]) => operation === FOLD)) fold(db);
+    post(replies);
+  };
   port.on('message', (first: Mail) => {
     let group: Call[] = [];
     for (const mail of waiting(first)) {
       if (mail === CLOSE) {
-        if (group.length > 0) post(run(group));
+        if (group.length > 0) run(group);
         close();
         port.close();
         return;
       }
       group.push(...mail);
       if (group.length >= MAX_GROUP) {
-        post(run(group));
+        run(group);
         group = [];
       }
     }
-    if (group.length > 0) post(run(group));
+    if (group.length > 0) run(group);
   });
 }
 

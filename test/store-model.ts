@@ -1,0 +1,172 @@
+// The slow readable twin of a store's mailboxes: plain maps. Random operations on both must give the same answers.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Store } from '../src/store/store.ts';
+
+interface Entry {
+  readonly body: string;
+  folder: string;
+  flags: Set<string>;
+}
+
+interface Box {
+  readonly quota: { bytes: number; messages: number };
+  readonly keys: Set<string>;
+  /** By id, oldest first. */
+  readonly entries: Map<string, Entry>;
+  readonly made: Set<string>;
+}
+
+type Model = Map<string, Box>;
+
+/** One random step on both; throws when they differ. */
+type Step = (store: Store, model: Model) => Promise<void>;
+
+const used = (box: Box) => ({
+  bytes: [...box.entries.values()].reduce((sum, { body }) => sum + body.length, 0),
+  messages: box.entries.size,
+});
+
+const boxId = fc.constantFrom('a/1', 'a/2', 'b/1');
+const folder = fc.constantFrom('inbox', 'Sent', 'Drafts');
+const flags = fc.uniqueArray(fc.constantFrom('seen', 'answered', 'x'), { maxLength: 3 });
+const NOBODY = '0'.repeat(32);
+
+/** The id of the message that stands at `place` of the mailbox, round and round; one that is not there when it is empty. */
+function idAt(model: Model, id: string, place: number): string {
+  const ids = [...(model.get(id)?.entries.keys() ?? [])];
+  return ids[place % Math.max(1, ids.length)] ?? NOBODY;
+}
+
+const create = fc.tuple(boxId, fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 6 })).map(
+  ([id, bytes, messages]): Step =>
+    async (store, model) => {
+      expect(await store.mailboxes.create({ id, quota: { bytes, messages } })).toBe(!model.has(id));
+      if (model.has(id)) return;
+      model.set(id, { quota: { bytes, messages }, keys: new Set(), entries: new Map(), made: new Set() });
+    },
+);
+
+const removeBox = boxId.map(
+  (id): Step =>
+    async (store, model) => {
+      expect(await store.mailboxes.remove(id)).toBe(model.delete(id));
+    },
+);
+
+const append = fc
+  .record({
+    id: boxId,
+    body: fc.string({ unit: 'grapheme-ascii', maxLength: 20 }),
+    folder,
+    flags,
+    key: fc.option(fc.constantFrom('k', 'l')),
+  })
+  .map(
+    ({ id, body, folder, flags, key }): Step =>
+      async (store, model) => {
+        const once = key === null ? {} : { once: { key: Buffer.from(key), until: 1 } };
+        const result = await store.messages.append(id, { body: Buffer.from(body), arrived: 0, folder, flags, ...once });
+        const box = model.get(id);
+        if (box === undefined) return expect(result.status).toBe('no-mailbox');
+        if (key !== null && box.keys.has(key)) return expect(result.status).toBe('duplicate');
+        const { bytes, messages } = used(box);
+        if (bytes + body.length > box.quota.bytes || messages >= box.quota.messages)
+          return expect(result.status).toBe('full');
+        if (result.status !== 'stored') throw new Error(`not stored: ${result.status}`);
+        if (key !== null) box.keys.add(key);
+        box.entries.set(result.id, { body, folder, flags: new Set(flags) });
+        return undefined;
+      },
+  );
+
+const remove = fc.tuple(boxId, fc.array(fc.nat(9), { maxLength: 3 })).map(
+  ([id, places]): Step =>
+    async (store, model) => {
+      const ids = places.map((place) => idAt(model, id, place));
+      const there = new Set(ids.filter((one) => model.get(id)?.entries.delete(one)));
+      expect(await store.messages.remove(id, ids)).toBe(there.size);
+    },
+);
+
+const flag = fc.tuple(boxId, fc.nat(9), flags, flags).map(
+  ([id, place, add, drop]): Step =>
+    async (store, model) => {
+      const message = idAt(model, id, place);
+      const entry = model.get(id)?.entries.get(message);
+      expect(await store.messages.flag(id, message, { add, remove: drop })).toBe(entry !== undefined);
+      if (entry) entry.flags = entry.flags.difference(new Set(drop)).union(new Set(add));
+    },
+);
+
+const move = fc.tuple(boxId, fc.nat(9), folder).map(
+  ([id, place, to]): Step =>
+    async (store, model) => {
+      const message = idAt(model, id, place);
+      const entry = model.get(id)?.entries.get(message);
+      expect(await store.messages.move(id, message, to)).toBe(entry !== undefined);
+      if (entry) entry.folder = to;
+    },
+);
+
+const makeFolder = fc.tuple(boxId, folder).map(
+  ([id, name]): Step =>
+    async (store, model) => {
+      const box = model.get(id);
+      const isNew = box !== undefined && !box.made.has(name);
+      // A folder that only its messages keep becomes one that stays; that counts as making it.
+      expect(await store.mailboxes.createFolder(id, name)).toBe(isNew);
+      box?.made.add(name);
+    },
+);
+
+/** Everything that can be asked of the store says what the model says. */
+async function agree(store: Store, model: Model): Promise<void> {
+  expect(await store.mailboxes.list({ limit: 10 })).toEqual([...model.keys()].sort());
+  for (const [id, box] of model) {
+    expect(await store.mailboxes.get(id)).toMatchObject({ quota: box.quota, used: used(box) });
+    const { messages } = await store.messages.page(id, { limit: 100 });
+    expect(messages.map((message) => message.id)).toEqual([...box.entries.keys()]);
+    for (const message of messages) {
+      const entry = box.entries.get(message.id);
+      expect([message.folder, message.flags, message.size]).toEqual([
+        entry?.folder,
+        [...(entry?.flags ?? [])].sort(),
+        entry?.body.length,
+      ]);
+    }
+    const folders = [...new Set([...box.made, ...messages.map((message) => message.folder)])].sort();
+    expect((await store.mailboxes.folders(id)).map(({ name }) => name)).toEqual(folders);
+    const changes = await store.messages.changes(id, 0, 1000);
+    expect(new Set(changes.messages.map((message) => message.id))).toEqual(new Set(box.entries.keys()));
+  }
+}
+
+export function modelTest(open: () => Promise<Store>): void {
+  test('random operations give what a plain model gives', async () => {
+    const store = await open();
+    try {
+      const steps = fc.array(
+        fc.oneof(create, removeBox, { arbitrary: append, weight: 5 }, remove, flag, move, makeFolder),
+        {
+          minLength: 10,
+          maxLength: 60,
+        },
+      );
+      await fc.assert(
+        fc.asyncProperty(steps, async (some) => {
+          for (const id of await store.mailboxes.list({ limit: 10 })) await store.mailboxes.remove(id);
+          const model: Model = new Map();
+          for (const step of some) await step(store, model);
+          await agree(store, model);
+        }),
+        { numRuns: 25 },
+      );
+      await store.sweep(0);
+      expect((await store.verify()).faults).toEqual([]);
+    } finally {
+      await store.close();
+    }
+  });
+}
