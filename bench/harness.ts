@@ -53,6 +53,22 @@ export async function callsPerSecondAsync(work: (index: number) => Promise<void>
   return (calls * 1000) / elapsed();
 }
 
+/**
+ * Calls a second of each work: the median of `rounds` rounds of about `ms` milliseconds in which all take their turn, so
+ * that a machine that is busy with other things wrongs all of them alike.
+ */
+export function ratesInTurn<Name extends string>(
+  works: Readonly<Record<Name, (index: number) => void>>,
+  rounds: number,
+  ms: number,
+): Record<Name, number> {
+  const names = Object.keys(works) as Name[];
+  const table = Array.from({ length: rounds }, () => names.map((name) => callsPerSecond(works[name], ms)));
+  return Object.fromEntries(
+    names.map((name, column) => [name, median(table.map((row) => row[column] ?? Number.NaN))]),
+  ) as Record<Name, number>;
+}
+
 /** Milliseconds that each of `count` calls took. */
 export function timings(work: (index: number) => void, count: number): number[] {
   return Array.from({ length: count }, (_, index) => {
