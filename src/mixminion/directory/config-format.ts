@@ -56,7 +56,7 @@ export function writeSections(sections: readonly Section[]): string {
     `[${name}]`,
     ...entries.map(({ key, value }) => strip(`${key}: ${value}`)),
   ]);
-  const unfit = lines.find((line) => /[^\t\x20-\x7e]/.test(line));
+  const unfit = lines.find((line) => /[^\t\v\x20-\x7e]/.test(line));
   if (unfit !== undefined) throw malformed(`"${unfit.slice(0, 20)}" has a character that no line can hold`);
   return lines.map((line) => `${line}\n`).join('');
 }
