@@ -1,5 +1,6 @@
 // Somebody with a mailbox key, made with the OpenPGP library and nothing of ours, so that tests judge from outside.
 
+import { randomBytes } from 'node:crypto';
 import {
   createMessage,
   decrypt,
@@ -45,4 +46,20 @@ export async function makePerson(date = new Date(Date.now() - 60_000)): Promise<
       return Buffer.from(data as Uint8Array);
     },
   };
+}
+
+/**
+ * `size` octets of which every server must think that they are a message encrypted to somebody unnamed: a session key
+ * packet with the wildcard key id, then a data packet of random octets (RFC 9580, 5.1 and 5.13).
+ */
+export function looksSealed(size: number): Buffer {
+  const keyPacket = Buffer.concat([Buffer.from([0xc1, 60, 3]), Buffer.alloc(8), Buffer.from([18]), randomBytes(50)]);
+  const header = 6; // tag, five-octet length
+  const data = Buffer.alloc(size - keyPacket.length);
+  data[0] = 0xd2;
+  data[1] = 0xff;
+  data.writeUInt32BE(data.length - header, 2);
+  data[header] = 1;
+  randomBytes(data.length - header - 1).copy(data, header + 1);
+  return Buffer.concat([keyPacket, data]);
 }
