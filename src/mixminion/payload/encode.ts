@@ -41,20 +41,21 @@ export function countPackets(compressedLength: number, overhead: Overhead, prefi
   return planFragments(compressedLength + prefixLength, overhead).packets;
 }
 
-// spec: mixminion-e2e 6.2
+// Fragment c * n + j is block j of chunk c.   spec: mixminion-e2e 6.2
 function fragments(message: Buffer, { overhead, random }: EncodeOptions): Buffer[] {
   if (message.length > MAX_MESSAGE) throw new PayloadError('too-large', 'the message is too large to be sent');
   const plan = planFragments(message.length, overhead);
   const messageId = random.bytes(DIGEST_LENGTH);
   const padding = random.bytes(plan.paddedLength - message.length);
   const whole = Buffer.concat([whiten(message), padding]); // padded after whitening
-  return Array.from({ length: plan.chunks }, (_, chunk) => codedChunk(whole, chunk, plan)).flatMap((blocks, chunk) =>
-    blocks.map((data, place) =>
-      writeFragment({ index: chunk * plan.n + place, messageId, messageSize: message.length, data }),
-    ),
-  );
+  const payloads: Buffer[] = [];
+  for (let chunk = 0; chunk < plan.chunks; chunk += 1)
+    for (const data of codedChunk(whole, chunk, plan))
+      payloads.push(writeFragment({ index: payloads.length, messageId, messageSize: message.length, data }));
+  return payloads;
 }
 
+/** The n blocks of a chunk: its k pieces, then the check blocks. */
 function codedChunk(whole: Buffer, chunk: number, { chunkSize, capacity, k, n }: FragmentPlan): Buffer[] {
   const start = chunk * chunkSize;
   const blocks = Array.from({ length: k }, (_, j) => whole.subarray(start + j * capacity, start + (j + 1) * capacity));

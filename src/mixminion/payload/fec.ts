@@ -45,17 +45,11 @@ function interpolate(blocks: readonly Block[], wanted: readonly number[]): Buffe
   const from = blocks.map(({ index }) => index);
   if ([...from, ...wanted].some((index) => !(Number.isInteger(index) && index >= 0 && index < MAX_BLOCKS)))
     throw new PayloadError('fragments', `a block number is not below ${MAX_BLOCKS}`);
+  const data = blocks.map((block) => block.data);
+  const factors = wanted.map((index) => lagrangeFactors(from, index));
   const results: Buffer[] = [];
-  for (let row = 0; row < wanted.length; row += ROWS) {
-    const factors = wanted.slice(row, row + ROWS).map((index) => lagrangeFactors(from, index));
-    results.push(
-      ...linearCombinations(
-        blocks.map(({ data }) => data),
-        factors,
-        length,
-      ),
-    );
-  }
+  for (let row = 0; row < factors.length; row += ROWS)
+    results.push(...linearCombinations(data, factors.slice(row, row + ROWS), length));
   return results;
 }
 
@@ -109,21 +103,22 @@ function linearCombinations(blocks: readonly Uint8Array[], factors: readonly num
           (high[d] as number);
       }
     }
-    for (let i = 0; i < size; i += 1) {
-      const l = lowSum[i] as number;
-      const h = highSum[i] as number;
-      unpacked[i] = l;
-      unpacked[TILE + i] = l >> 8;
-      unpacked[2 * TILE + i] = l >> 16;
-      unpacked[3 * TILE + i] = l >> 24;
-      unpacked[4 * TILE + i] = h;
-      unpacked[5 * TILE + i] = h >> 8;
-      unpacked[6 * TILE + i] = h >> 16;
-      unpacked[7 * TILE + i] = h >> 24;
-    }
+    unpack(lowSum, unpacked, 0);
+    unpack(highSum, unpacked, 4 * TILE);
     for (const [row, result] of results.entries()) result.set(unpacked.subarray(row * TILE, row * TILE + size), start);
   }
   return results;
+}
+
+/** Spreads the four octets of each sum over four rows of `rows`, from `at` on. */
+function unpack(sums: Int32Array, rows: Uint8Array, at: number): void {
+  for (let i = 0; i < TILE; i += 1) {
+    const sum = sums[i] as number;
+    rows[at + i] = sum;
+    rows[at + TILE + i] = sum >> 8;
+    rows[at + 2 * TILE + i] = sum >> 16;
+    rows[at + 3 * TILE + i] = sum >> 24;
+  }
 }
 
 /** For each column and each octet, its products with the column's factors of up to four rows, packed in one word. */

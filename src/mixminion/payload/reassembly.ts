@@ -30,7 +30,7 @@ export interface ReassemblyStorage {
 
 export interface ReassemblyOptions {
   readonly clock: Clock;
-  /** Octets that a compressed message may have; a fragment of a larger one is refused at once. */
+  /** Octets that a compressed message, exit prefix included, may have; a larger one is refused at its first fragment. */
   readonly maxSize: number;
 }
 
