@@ -18,7 +18,7 @@ export interface LinkRule {
   readonly value: string;
 }
 
-export interface IncomingFields {
+interface IncomingFields {
   /** Still written for old readers, ignored by newer ones. */
   readonly ip?: string;
   readonly hostname: string;
@@ -27,7 +27,7 @@ export interface IncomingFields {
   readonly rules: readonly LinkRule[];
 }
 
-export interface OutgoingFields {
+interface OutgoingFields {
   readonly protocols: readonly string[];
   readonly rules: readonly LinkRule[];
 }

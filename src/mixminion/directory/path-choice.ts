@@ -23,7 +23,7 @@ export interface Path {
 }
 
 /** Nicknames that random choices avoid, in any case. */
-export interface Blocked {
+interface Blocked {
   readonly everywhere?: readonly string[];
   readonly asEntry?: readonly string[];
   readonly asExit?: readonly string[];

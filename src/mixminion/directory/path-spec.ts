@@ -8,8 +8,8 @@ const MAX_TEXT = 4096;
 /** No packet has room for more hops than twice 24. */
 const MAX_RANDOM = 48;
 
-/** The defaults of the old client for every kind of path. */
-export const DEFAULT_PATH = '~5';
+/** What the old client takes for every kind of path when nothing is said. */
+const DEFAULT_PATH = '~5';
 
 /**
  * One element of a path. `n` random servers, or about that many when `approx` is set; a server by its nickname (or the
@@ -38,8 +38,8 @@ export class PathSpec {
     this.#check();
   }
 
-  /** Reads a specifier. Throws PathError `path-spec`. */
-  static parse(text: string, { kind = 'forward' }: { kind?: PathKind } = {}): PathSpec {
+  /** Reads a specifier; `~5` when none is given. Throws PathError `path-spec`. */
+  static parse(text: string = DEFAULT_PATH, { kind = 'forward' }: { kind?: PathKind } = {}): PathSpec {
     return new PathSpec(parseComponents(text), kind);
   }
 

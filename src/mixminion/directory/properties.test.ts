@@ -329,3 +329,19 @@ test('dates and times are read as they were written', () => {
     }),
   );
 });
+
+test('nicknames know no case', () => {
+  fc.assert(
+    fc.property(nickname, nickname, (a, b) => {
+      expect(kinds.isValidNickname(a)).toBe(true);
+      expect(kinds.isValidNickname(`1${a}`)).toBe(false);
+      expect(kinds.compareNicknames(a, a.toUpperCase())).toBe(0);
+      expect(kinds.compareNicknames(a, b) + kinds.compareNicknames(b, a.toLowerCase())).toBe(0);
+    }),
+  );
+});
+
+test('without a specifier a path has about five servers', () => {
+  expect(PathSpec.parse().toString()).toBe('?,~4');
+  expect(PathSpec.parse(undefined, { kind: 'surb' }).toString()).toBe('~5');
+});

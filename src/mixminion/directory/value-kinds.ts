@@ -64,7 +64,7 @@ export const base64: Kind<Buffer> = (value) => {
 };
 
 /** An RSA key of 2048 to `mostBits` bits with the exponent 65537, in base64 of its PKCS#1 form. */
-export function publicKey(mostBits: number): Kind<RsaPublicKey> {
+function publicKey(mostBits: number): Kind<RsaPublicKey> {
   return (value) => {
     const der = base64(value);
     if (der.length > MAX_KEY_DER) return refuse('too long for a key', value);

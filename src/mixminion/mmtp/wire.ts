@@ -13,7 +13,7 @@ export const UNIT_LENGTH = 32_794;
 /** Octets of an answer: word and hash. */
 export const ANSWER_LENGTH = 30;
 /** Octets of a line with versions, CRLF included. */
-export const MAX_VERSION_LINE = 4096;
+const MAX_VERSION_LINE = 4096;
 
 const CONTROL_LENGTH = 6;
 
