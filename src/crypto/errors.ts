@@ -2,5 +2,20 @@
 
 import { PosternError } from '../base/errors.ts';
 
-/** A key, a padding or a signature that is not what it should be. `code` names the failure; no secret is in the text. */
-export class CryptoError extends PosternError {}
+export type CryptoErrorCode =
+  | 'bad-key' // not an RSA key, or not in the form that is asked for
+  | 'key-too-large'
+  | 'bad-padding' // not sealed for this key, or damaged
+  | 'bad-signature'
+  | 'data-too-long' // more than a key of this size carries
+  | 'block-too-short' // nothing that a wide-block cipher could work on
+  | 'undecryptable'; // none of the keys at hand opens it
+
+/** A key, a padding or a signature that is not what it should be. No secret is in the text. */
+export class CryptoError extends PosternError {
+  declare readonly code: CryptoErrorCode;
+
+  constructor(code: CryptoErrorCode, message: string, options?: { cause?: unknown }) {
+    super(code, message, options);
+  }
+}

@@ -7,7 +7,7 @@ import { ContentError } from './errors.ts';
 import { buildHeader, type HeaderHop } from './header.ts';
 import { HEADER_LENGTH, Mode, PACKET_LENGTH, PAYLOAD_LENGTH, SECRET_LENGTH } from './layout.ts';
 import { instruct, type PathNode, type PlannedHop } from './path.ts';
-import { type Instruction, isSwapType, MIN_EXIT_TYPE, RoutingType, relayTo } from './routing.ts';
+import { type Instruction, isExitType, isSwapType, RoutingType, relayTo } from './routing.ts';
 import type { Surb } from './surb.ts';
 
 /**
@@ -46,7 +46,7 @@ export interface ReplyPacket {
 export function buildForwardPacket({ path1, path2, exit, payload }: ForwardPacket, random: PacketRandom): Buffer {
   const [crossed] = path2;
   if (crossed === undefined) throw new ContentError('argument', 'a forward packet has a second leg');
-  if (exit.routingType !== RoutingType.DROP && exit.routingType < MIN_EXIT_TYPE) {
+  if (exit.routingType !== RoutingType.DROP && !isExitType(exit.routingType)) {
     throw new ContentError('routing-type', 'the last hop is told to deliver or to drop');
   }
   const plan1 = instruct(path1, relayTo(crossed.address, true), 1);

@@ -3,7 +3,7 @@
 
 import { PosternError } from '../../base/errors.ts';
 
-export type PacketErrorCode =
+type PacketErrorCode =
   | 'packet-length' // not 32768 octets
   | 'subheader-length' // the RSA block opens to something shorter than a subheader
   | 'hop-address' // routing info that is no address of a next server

@@ -24,7 +24,7 @@ export const RoutingType = {
 
 /** From here on types name ways of delivery. */
 export const MIN_EXIT_TYPE = 0x0100;
-export const MAX_ROUTING_TYPE = 0xffff;
+const MAX_ROUTING_TYPE = 0xffff;
 
 const UNTAGGED: readonly number[] = [RoutingType.DROP, RoutingType.FRAGMENT, RoutingType.PING];
 
@@ -46,6 +46,11 @@ export interface HopAddress {
 
 export function isRelayType(routingType: number): boolean {
   return routingType >= RoutingType.FWD_IPV4 && routingType <= RoutingType.SWAP_FWD_HOST;
+}
+
+/** Whether the type names a way of delivery.   spec: mixminion-packet 4 */
+export function isExitType(routingType: number): boolean {
+  return Number.isInteger(routingType) && routingType >= MIN_EXIT_TYPE && routingType <= MAX_ROUTING_TYPE;
 }
 
 export function isSwapType(routingType: number): boolean {

@@ -9,7 +9,7 @@ import { ContentError, ParseError } from './errors.ts';
 import { buildHeader } from './header.ts';
 import { HEADER_LENGTH, SECRET_LENGTH } from './layout.ts';
 import { instruct, type PathNode } from './path.ts';
-import { hasTag, type Instruction, MIN_EXIT_TYPE, randomTag, relayTo } from './routing.ts';
+import { hasTag, type Instruction, isExitType, randomTag, relayTo } from './routing.ts';
 
 const ARMOR: ArmorName = 'TYPE III REPLY BLOCK';
 const MAGIC = Buffer.from('SURB\x00\x01', 'latin1');
@@ -52,7 +52,7 @@ export function createSurb(order: SurbOrder, random: SurbRandom): { surb: Surb; 
   const { path, exit, userKey, useBy } = order;
   const [first] = path;
   if (first === undefined) throw new ContentError('argument', 'a reply block has a path');
-  if (exit.routingType < MIN_EXIT_TYPE || !hasTag(exit.routingType)) {
+  if (!isExitType(exit.routingType) || !hasTag(exit.routingType)) {
     throw new ContentError('routing-type', 'answers need an exit that hands over a tag');
   }
   if (!Number.isInteger(useBy) || useBy < 0 || useBy > 0xffffffff) throw new ContentError('argument', 'no such time');

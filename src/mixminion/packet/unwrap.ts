@@ -9,7 +9,7 @@ import { LIONESS_ROOM, lionessDecryptAt, lionessKeys, subkey } from '../../crypt
 import type { RsaPrivateKey } from '../../crypto/rsa.ts';
 import { ContentError, ParseError } from './errors.ts';
 import { HEADER_LENGTH, HOP_OVERHEAD, Mode, PACKET_LENGTH, PAYLOAD_LENGTH, RSA_BLOCK } from './layout.ts';
-import { type HopAddress, isRelayType, isSwapType, MIN_EXIT_TYPE, parseHopAddress, RoutingType } from './routing.ts';
+import { type HopAddress, isExitType, isRelayType, isSwapType, parseHopAddress, RoutingType } from './routing.ts';
 import { INLINE_LENGTH, parseSubheader, type Subheader, VERSION_MAJOR, VERSION_MINOR } from './subheader.ts';
 
 interface Seen {
@@ -60,7 +60,7 @@ export function unwrap(packet: Uint8Array, keys: readonly RsaPrivateKey[]): Rela
 
   const seen = { replayHash: sha1(secret, Buffer.from(Mode.replay)), keyIndex };
   if (routingType === RoutingType.DROP) return { result: 'drop', ...seen };
-  if (routingType >= MIN_EXIT_TYPE) return deliver(packet, subheader, seen);
+  if (isExitType(routingType)) return deliver(packet, subheader, seen);
   if (!isRelayType(routingType)) throw new ContentError('routing-type', 'nobody defined this type', seen.replayHash);
   return relay(packet, subheader, seen);
 }
