@@ -1,5 +1,6 @@
 // The key ring: the secrets from which reply blocks (SURBs) are made, sealed under a passphrase in the file format of the
-// original client, which reads what we write. Pure; keyring-file.ts keeps it on disk.   spec: mixminion-e2e 9
+// original client, which reads what we write. The format hashes the passphrase but once: only a long one withstands
+// guessing. Pure; keyring-file.ts keeps it on disk.   spec: mixminion-e2e 9
 //
 //   "KEYRING2" 00 | salt (8) | stream cipher over ( u32 length | items | padding | SHA-1 )
 //   item = type (1) | u16 length | value;   a SURB secret = u32 expiry | identity | 00 | secret (20)

@@ -72,6 +72,9 @@ test('text, binary data, zeros without end and fragments each get their own armo
   const long = viewOf(zeros);
   expect(long?.type).toBe('overcompressed');
   expect(long?.contents.equals(compress(zeros))).toBe(true);
+  const noise = classifyPayload(random.bytes(28672));
+  expect(deliveredMessage(noise, tag)).toMatchObject({ type: 'encrypted', tag });
+  expect(deliveredMessage(noise)).not.toHaveProperty('tag');
   const [fragment = Buffer.alloc(0)] = encodeCompressed(Buffer.alloc(40_000), { overhead: 0, random });
   expect(deliveredMessage(classifyPayload(fragment), tag)).toEqual({ type: 'fragment', contents: fragment });
 });

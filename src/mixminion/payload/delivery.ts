@@ -38,8 +38,11 @@ export function classifyReassembled(compressed: Buffer): Delivery {
   }
 }
 
-/** The armoured form in which a delivery module hands it on, or undefined when it is malformed.   spec: mixminion-e2e 8.1 */
-export function deliveredMessage(delivery: Delivery, tag: Buffer): AnonymousMessage | undefined {
+/**
+ * The message as a delivery module hands it on, with the tag (20 octets) of its packet if that had one; undefined when
+ * it is malformed.   spec: mixminion-e2e 8.1
+ */
+export function deliveredMessage(delivery: Delivery, tag?: Buffer): AnonymousMessage | undefined {
   switch (delivery.kind) {
     case 'plain':
       return { type: isPrintable(delivery.body) ? 'plaintext' : 'binary', contents: delivery.body };
@@ -48,7 +51,7 @@ export function deliveredMessage(delivery: Delivery, tag: Buffer): AnonymousMess
     case 'overcompressed':
       return { type: 'overcompressed', contents: delivery.compressed };
     case 'encrypted':
-      return { type: 'encrypted', contents: delivery.payload, tag };
+      return { type: 'encrypted', contents: delivery.payload, ...(tag === undefined ? {} : { tag }) };
     case 'malformed':
       return undefined;
   }
