@@ -56,7 +56,7 @@ describe('the harness finds what is planted', () => {
   });
 
   test('a loop without end', async () => {
-    const { finding } = await fuzz(toy('hang'), { seed: 1 });
+    const { finding } = await fuzz(toy('hang'), { seed: 2 });
     expect(finding).toMatchObject({ kind: 'hang', repeats: true });
     expect(finding?.input).toEqual(Buffer.from('\t'));
   });
