@@ -55,6 +55,7 @@ const vectors = mixminionVectors<{
   whiten: { in: string; out: string }[];
 }>('crypto');
 
+// spec: mixminion-packet 1.1
 test('digests of one part, of many, of a long one', () => {
   for (const { in: input, out } of vectors.sha1) {
     expect(sha1(hex(input)).toString('hex')).toBe(out);
@@ -67,6 +68,7 @@ test('digests of one part, of many, of a long one', () => {
   expect(sha1(stream.subarray(0, 9000), stream.subarray(9000)).toString('hex')).toBe(out);
 });
 
+// spec: mixminion-packet 1.2
 test('counter mode at any octet offset', () => {
   expect(vectors.aes_ctr.some(({ offset }) => offset % 16 !== 0)).toBe(true);
   for (const { key, offset, len, plaintext, ciphertext, keystream: stream } of vectors.aes_ctr) {
@@ -96,6 +98,7 @@ test('the generator draws octets, numbers and orders as the original does', () =
   expect(new CounterRandom(hex(seed), 37).bytes(5)).toEqual(keystream(hex(seed), 5, 37));
 });
 
+// spec: mixminion-packet 1.3
 test('every key comes from the master secret and the mode', () => {
   for (const { master, modes } of vectors.keysets) {
     for (const [mode, { key20, key16, lioness, bear }] of Object.entries(modes)) {
@@ -108,6 +111,7 @@ test('every key comes from the master secret and the mode', () => {
   }
 });
 
+// spec: mixminion-packet 1.4
 test('wide blocks seal and open as in the original', () => {
   for (const vector of vectors.lioness) {
     const [k1, k2, k3, k4] = vector.keys;

@@ -27,6 +27,7 @@ const vectors = mixminionVectors<{
 
 const of = (seed: string): Random => ({ bytes: () => hex(seed) });
 
+// spec: mixminion-packet 1.5
 test('padding from a given seed, and back', () => {
   expect(Buffer.from(OAEP_LABEL).toString()).toBe(vectors.oaep_parameter_utf8);
   for (const { data, keylen, padded, param, seed } of vectors.oaep) {
@@ -41,6 +42,7 @@ test.each(vectors.oaep_bad)('damaged padding: $name', ({ padded, param, result }
   expect(() => oaepUnpad(hex(padded), label)).toThrow(CryptoError);
 });
 
+// spec: mixminion-packet 1.5, 1.6
 test.each(vectors.rsa)('a key of $bits bits: forms, encryption, signatures', (vector) => {
   const key = RsaPrivateKey.fromPem(vector.private_pem);
   expect(key.publicKey.bits).toBe(vector.bits);

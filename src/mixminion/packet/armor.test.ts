@@ -9,6 +9,7 @@ import { ParseError } from './errors.ts';
 const MESSAGE: ArmorName = 'TYPE III ANONYMOUS MESSAGE';
 const text = (letters: string) => Buffer.from(letters, 'latin1');
 
+// spec: mixminion-e2e 8.1, 8.2
 test('what the original wrote is read and written again to the same octets', () => {
   const { text: samples } = mixminionVectors<{ text: { op: string; text: string; parsed_contents?: string }[] }>(
     'payloads',

@@ -1,5 +1,6 @@
 // The sizes of Type III packets and the names under which keys are derived from a hop's secret.
 
+// spec: mixminion-packet 2, 3
 export const PACKET_LENGTH = 32768;
 export const HEADER_LENGTH = 2048;
 export const PAYLOAD_LENGTH = PACKET_LENGTH - 2 * HEADER_LENGTH;

@@ -147,6 +147,7 @@ test.each(replies.cases)('hops of $name', ({ packet_b64: packet, hops }) => {
   walk(base64(packet), hops, new Set());
 });
 
+// spec: mixminion-packet 7
 test('damaged and unusual packets fare as they did in the original', () => {
   const seen = new Set<string>();
   for (const { packet_b64: packet, hops } of packets.cases) walk(base64(packet), hops, seen);
@@ -156,6 +157,7 @@ test('damaged and unusual packets fare as they did in the original', () => {
 
 const buildable = packets.cases.filter(({ message }) => message !== undefined);
 
+// spec: mixminion-packet 5, 6, 9
 test.each(buildable)('built again bit for bit: $name', (vector) => {
   const build = new CounterRandom(hex(vector.build_stream_seed));
   const tag = vector.tag_suppressed ? Buffer.alloc(0) : randomTag(build);

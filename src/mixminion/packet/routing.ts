@@ -23,7 +23,7 @@ export const RoutingType = {
 } as const;
 
 /** From here on types name ways of delivery. */
-export const MIN_EXIT_TYPE = 0x0100;
+const MIN_EXIT_TYPE = 0x0100;
 const MAX_ROUTING_TYPE = 0xffff;
 
 const UNTAGGED: readonly number[] = [RoutingType.DROP, RoutingType.FRAGMENT, RoutingType.PING];

@@ -42,6 +42,7 @@ const { blocks, parsing } = mixminionVectors<{
   parsing: { name: string; parser: string; data_b64: string; count?: number; result: string }[];
 }>('surbs');
 
+// spec: mixminion-packet 8.1, 8.2, 8.3
 test.each(blocks)('made again bit for bit: $name', (block) => {
   const userKey = hex(block.user_key);
   const { surb, tag } = createSurb(
@@ -79,6 +80,7 @@ const parsers: Record<string, (octets: Buffer) => number> = {
   parseTextReplyBlocks: (octets) => parseArmoredSurbs(octets).length,
 };
 
+// spec: mixminion-packet 8.1, 8.2
 test.each(parsing)('$parser: $name', ({ parser, data_b64: data, count, result }) => {
   const parse = parsers[parser];
   if (parse === undefined) throw new Error(`no parser ${parser}`);

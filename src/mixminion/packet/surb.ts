@@ -71,7 +71,10 @@ export function isReplyTag(tag: Uint8Array, userKey: Uint8Array): boolean {
   return sha1(tag, userKey, Buffer.from('Validate')).at(-1) === 0;
 }
 
-/** The secrets behind a tag, 16 octets each: last hop to first, then the sender's key.   spec: mixminion-packet 8.3 */
+/**
+ * The secrets behind a tag, 16 octets each: last hop to first, then the sender's key. Whoever reads an answer encrypts
+ * with them in this order.   spec: mixminion-packet 8.3, 8.4
+ */
 export function replySecrets(tag: Uint8Array, userKey: Uint8Array): Random {
   return new CounterRandom(sha1(tag, userKey, Buffer.from('Generate')).subarray(0, SECRET_LENGTH));
 }

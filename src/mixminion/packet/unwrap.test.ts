@@ -35,6 +35,7 @@ function carry(packet: Buffer, path: readonly string[]): Buffer {
   }, packet);
 }
 
+// spec: mixminion-packet 3.1, 5, 6, 7
 test('forward packets: random paths, exit types and lengths of the address', () => {
   const sizes = fc.oneof(fc.constantFrom(0, 20, 151, 152, 153, 171, 172, 173, 192, 320, 900), fc.nat({ max: 600 }));
   fc.assert(
@@ -51,6 +52,7 @@ test('forward packets: random paths, exit types and lengths of the address', () 
   );
 });
 
+// spec: mixminion-packet 8.4
 test('replies: the owner undoes every hop by encrypting, in the order in which the stream gives the secrets', () => {
   fc.assert(
     fc.property(leg(4), leg(5), (one, two) => {
@@ -131,6 +133,7 @@ function instructed(routingType: number, routingInfo: Buffer): Buffer {
   return Buffer.concat([buildHeader([hop], 1, systemRandom, systemRandom), Buffer.alloc(PACKET_LENGTH - 2048)]);
 }
 
+// spec: mixminion-packet 4, 7
 test('each thing that a hop may be told has its outcome, and a reason when it is refused', () => {
   const replayHash = sha1(Buffer.alloc(16, 5), Buffer.from('REPLAY PREVENTION'));
   const open = (type: number, info: Buffer) => unwrap(instructed(type, info), [packetKeyOf('Amber')]);
@@ -163,6 +166,7 @@ test('an address may overflow the RSA block as far as the header reaches', () =>
   expect(() => instructed(0x1000, systemRandom.bytes(longest + 1))).toThrow(PathTooLongError);
 });
 
+// spec: mixminion-packet 2, 3, 5
 test('as many hops as fit, and an error that names the leg for more', () => {
   const many = (count: number) => Array.from({ length: count }, () => 'Amber');
   const build = (one: number, two: number) =>
@@ -187,6 +191,7 @@ test('a build that makes no packet is refused', () => {
   expect(() => buildReplyPacket({ ...order, surb: straight }, random)).toThrow(ContentError);
 });
 
+// spec: mixminion-packet 4.1
 test('host names are written in lower case and refused when no server could have them', () => {
   const hop = { form: 'host', host: 'Mix.Example', port: 48099, keyId: Buffer.alloc(20) } as const;
   expect(parseHopAddress(relayTo(hop, false))).toEqual({ ...hop, host: 'mix.example' });
