@@ -40,7 +40,7 @@ export const target: FuzzTarget = {
       if (fragment === undefined) continue;
       const deed = step >> 5;
       if (deed === 6) await attempt(() => pool.complete(id).then(() => finished.add(id)));
-      else if (deed === 7) await pool.expire(clock.now() + DAY);
+      else if (deed === 7) await pool.expire(-DAY);
       else {
         const forgery = forge(fragment, deed);
         if (forgery !== fragment) forged.add(id);

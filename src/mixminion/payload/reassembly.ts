@@ -100,14 +100,14 @@ export class ReassemblyPool {
     return this.#inTurn(async () => this.#finish(await this.#open(id), 'rejected'));
   }
 
-  /** Rejects messages whose first fragment came before the midnight before `time` (ms); returns how many. */
-  expire(time: number): Promise<number> {
-    return this.#beforeDay(time, 'open', (state) => this.#finish(state, 'rejected'));
+  /** Rejects unfinished messages that began more than `age` ms before the last midnight; returns how many. */
+  expire(age: number): Promise<number> {
+    return this.#olderThan(age, 'open', (state) => this.#finish(state, 'rejected'));
   }
 
-  /** Forgets finished messages whose first fragment came before the midnight before `time` (ms); returns how many. */
-  forgetFinished(time: number): Promise<number> {
-    return this.#beforeDay(time, 'finished', (state) => this.#storage.forget(state.id));
+  /** Forgets finished messages that began more than `age` ms before the last midnight; returns how many. */
+  forgetFinished(age: number): Promise<number> {
+    return this.#olderThan(age, 'finished', (state) => this.#storage.forget(state.id));
   }
 
   async #store(admission: Admission & { action: 'store' }, data: Buffer): Promise<void> {
@@ -134,9 +134,9 @@ export class ReassemblyPool {
     return this.#storage.change(finished(state, status), { remove: 'all' });
   }
 
-  #beforeDay(time: number, which: 'open' | 'finished', act: (state: MessageState) => Promise<void>): Promise<number> {
+  #olderThan(age: number, which: 'open' | 'finished', act: (state: MessageState) => Promise<void>): Promise<number> {
     return this.#inTurn(async () => {
-      const limit = startOfDay(time);
+      const limit = startOfDay(this.#options.clock.now()) - age;
       const old = (await this.#storage.states()).filter(
         ({ date, status }) => date < limit && (status === 'open') === (which === 'open'),
       );
