@@ -1,0 +1,149 @@
+// SmallMail as its users load it: durable messages through the real TLS server, listing, and connections that wait.
+
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { dial } from '../src/net/dial.ts';
+import { SmallMailClient } from '../src/smallmail/client.ts';
+import { openSqliteStore } from '../src/store/sqlite/open.ts';
+import type { Store } from '../src/store/store.ts';
+import { makeDataFolder, type OfficeProcess, startOffice } from '../test/support/office.ts';
+import { looksSealed, makePerson, type Person } from '../test/support/pgp.ts';
+import { type Bench, percentile, type Report, stopwatch } from './harness.ts';
+import { rawSyncsPerSecond } from './raw-sync.ts';
+
+const MESSAGE = 4096;
+const SENDING_MS = 4000;
+const SENDERS = [1, 8, 32];
+const IDLE = 2000;
+const PAGE = 100;
+const NO_LIMITS = `
+[smallmail]
+create_rate = "100000/s"
+send_rate = "1000000/s"
+mailbox_rate = "1000000/s"
+mailbox_messages = 10000000
+mailbox_size = "100 GiB"
+total_size = "100 GiB"
+connections = 10000
+connections_per_address = 10000
+`;
+
+export const bench: Bench = {
+  about: 'durable 4 KiB messages over TLS beside raw fsync, listing 1 k and 100 k messages, memory of idle connections',
+  async run(report) {
+    await using folder = await makeDataFolder(NO_LIMITS);
+    const office = await startOffice(folder.path);
+    try {
+      await sending(office, report);
+      await idling(office, report);
+    } finally {
+      await office.end('SIGTERM');
+    }
+    await listing(report);
+  },
+};
+
+async function sending(office: OfficeProcess, report: Report): Promise<void> {
+  report.progress('raw write + fsync');
+  const raw = [await rawSyncsPerSecond(MESSAGE, 1500)];
+  for (const senders of SENDERS) {
+    report.progress(`${senders} senders`);
+    const people = await Promise.all(Array.from({ length: senders }, () => makePerson()));
+    const clients = await Promise.all(people.map((person) => clientOf(office, person)));
+    const times: number[] = [];
+    const elapsed = stopwatch();
+    await Promise.all(
+      clients.map(async (client, index) => {
+        const mailbox = people[index]?.mailbox ?? '';
+        while (elapsed() < SENDING_MS) {
+          const body = looksSealed(MESSAGE);
+          const one = stopwatch();
+          await client.send(mailbox, body);
+          times.push(one());
+        }
+      }),
+    );
+    const rate = (times.length * 1000) / elapsed();
+    raw.push(await rawSyncsPerSecond(MESSAGE, 1000));
+    const limit = (raw.at(-1) ?? 0) / 2 + (raw.at(-2) ?? 0) / 2; // the disk just before and just after
+    const who = senders === 1 ? '1 sender' : `${senders} senders`;
+    report.figure({ name: `messages, ${who}, beside raw fsync`, value: rate, unit: '/s', limit, ratio: rate / limit });
+    report.figure({ name: `SEND to RCVD, ${who}, p50`, value: percentile(times, 50), unit: 'ms' });
+    report.figure({ name: `SEND to RCVD, ${who}, p99`, value: percentile(times, 99), unit: 'ms' });
+    for (const client of clients) await client.close();
+  }
+}
+
+async function clientOf(office: OfficeProcess, person: Person): Promise<SmallMailClient> {
+  const connection = await dial({ to: { host: '127.0.0.1', port: office.port('SmallMail') } });
+  const client = new SmallMailClient(connection, { sign: (_mailbox, challenge) => person.sign(challenge) });
+  await client.create(person.key);
+  return client;
+}
+
+async function idling(office: OfficeProcess, report: Report): Promise<void> {
+  report.progress(`${IDLE} idle connections`);
+  const resident = () => {
+    const status = readFileSync(`/proc/${office.child.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]);
+  };
+  const port = office.port('SmallMail');
+  const one = await dial({ to: { host: '127.0.0.1', port } });
+  await wait(1000);
+  const before = resident();
+  const idle = [];
+  for (let made = 0; made < IDLE; made += 50) {
+    const batch = Array.from({ length: 50 }, () => dial({ to: { host: '127.0.0.1', port } }));
+    idle.push(...(await Promise.all(batch)));
+  }
+  await wait(2000);
+  report.figure({
+    name: `resident memory per idle TLS connection (${IDLE})`,
+    value: (resident() - before) / IDLE,
+    unit: 'KiB',
+  });
+  for (const connection of [one, ...idle]) connection.destroy();
+}
+
+async function listing(report: Report): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'postern-bench-'));
+  const store = await openSqliteStore({ file: join(folder, 'mail.sqlite') });
+  const times: number[] = [];
+  for (const messages of [1000, 100_000]) {
+    report.progress(`filling a mailbox with ${messages} messages`);
+    const id = `bench/${messages}`;
+    await fill(store, id, messages);
+    const { messages: first } = await store.messages.page(id, { limit: 1 });
+    const middle = (first[0]?.uid ?? 0) + messages / 2;
+    const samples: number[] = [];
+    for (let round = 0; round < 500; round += 1) {
+      const one = stopwatch();
+      await store.messages.page(id, { after: middle, limit: PAGE });
+      samples.push(one());
+    }
+    times.push(percentile(samples, 50));
+    report.figure({ name: `page of ${PAGE} of ${messages} messages, p50`, value: percentile(samples, 50), unit: 'ms' });
+    report.figure({ name: `page of ${PAGE} of ${messages} messages, p99`, value: percentile(samples, 99), unit: 'ms' });
+  }
+  const [small = 1, large = 1] = times;
+  report.figure({
+    name: 'page of 100 k beside page of 1 k',
+    value: large,
+    unit: 'ms',
+    limit: small,
+    ratio: large / small,
+  });
+  await store.close();
+  await rm(folder, { recursive: true });
+}
+
+async function fill(store: Store, id: string, messages: number): Promise<void> {
+  await store.mailboxes.create({ id, quota: { bytes: 1e12, messages: 1e9 } });
+  for (let made = 0; made < messages; made += 1000) {
+    const batch = Array.from({ length: 1000 }, () => store.messages.append(id, { body: Buffer.alloc(64), arrived: 0 }));
+    await Promise.all(batch);
+  }
+}
