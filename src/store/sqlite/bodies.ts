@@ -47,6 +47,11 @@ class Held {
     return this.pinned(key) || this.uploads.has(this.key(key));
   }
 
+  /** The mailbox is gone, and what was arriving for it. */
+  forget(box: number): void {
+    for (const key of this.uploads.keys()) if (key.startsWith(`${box}/`)) this.uploads.delete(key);
+  }
+
   /** True when a body of this mailbox is being read. */
   pinnedIn(box: number): boolean {
     for (const key of this.#pins.keys()) if (key.startsWith(`${box}/`)) return true;
@@ -89,6 +94,7 @@ export function bodyWrites(db: Database) {
   function clearDoomed(box: number): void {
     for (const { rows, remove } of clearBox) if (remove.run(box, rows) === rows) return;
     undoom.run(box);
+    held.forget(box);
   }
 
   /** One step at one body. */

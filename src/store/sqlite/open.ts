@@ -28,12 +28,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const script = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
   const start = (role: WorkerTask['role']): WorkerTask => ({ role, file });
   const writer = new Link<Writes>(script, start('writer'));
-  await writer.ready;
   const readers = Array.from({ length: options.readers ?? 1 }, () => new Link<Reads>(script, start('reader')));
+  const links = [...readers, writer];
   try {
-    await Promise.all(readers.map((reader) => reader.ready));
+    await Promise.all(links.map((link) => link.ready));
   } catch (error) {
-    await Promise.all([...readers, writer].map((link) => link.close()));
+    await Promise.all(links.map((link) => link.close()));
     throw error;
   }
   return storeOf(file, writer, readers, options.random ?? systemRandom);

@@ -60,24 +60,26 @@ function serveWrites(file: string): void {
   });
 }
 
+/** The file is opened at the first question: by then the writer, which starts beside this thread, has made it. */
 function serveReads(file: string): void {
-  const { operations, close } = openReads(file);
+  let reads: ReturnType<typeof openReads> | undefined;
+  const answer = ([ticket, query, args]: Call): Reply => {
+    try {
+      reads ??= openReads(file);
+      const operations: Readonly<Record<string, Operation>> = reads.operations;
+      return [ticket, operations[query]?.(...args)];
+    } catch (error) {
+      return [ticket, undefined, toFailure(error)];
+    }
+  };
   port.on('message', (mail: Mail) => {
     if (mail === CLOSE) {
-      close();
+      reads?.close();
       port.close();
       return;
     }
-    for (const call of mail) post([answer(operations, call)]);
+    for (const call of mail) post([answer(call)]);
   });
-}
-
-function answer(operations: Readonly<Record<string, Operation>>, [ticket, operation, args]: Call): Reply {
-  try {
-    return [ticket, operations[operation]?.(...args)];
-  } catch (error) {
-    return [ticket, undefined, toFailure(error)];
-  }
 }
 
 const { role, file } = workerData as WorkerTask;
