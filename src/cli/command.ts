@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { PosternError } from '../base/errors.ts';
 
-export const DATA_FOLDER = './postern-data';
+const DATA_FOLDER = './postern-data';
 
 /** A mistake in how the command was called: the program ends with status 2. */
 export class UsageError extends PosternError {

@@ -71,10 +71,13 @@ function untilStopped(office: Office): Promise<void> {
     );
   });
   return new Promise((resolve, reject) => {
-    let stopping = false;
+    let asked: number | undefined;
     const stop = () => {
-      if (stopping) process.exit(1); // asked twice
-      stopping = true;
+      if (asked !== undefined) {
+        if (performance.now() - asked > SECOND) process.exit(1); // a person insists; npm only passes the same Ctrl-C on
+        return;
+      }
+      asked = performance.now();
       setTimeout(() => process.exit(1), PATIENCE).unref();
       office.close().then(resolve, reject);
     };

@@ -27,11 +27,7 @@ export interface BackupReport {
  * is on the disk. Files that the configuration names elsewhere (a certificate, a log) are not copied.
  * Rejects with OfficeError `folder` or `backup`, or a StoreError.
  */
-export async function backUp(
-  folder: DataFolder,
-  to: string,
-  signal = new AbortController().signal,
-): Promise<BackupReport> {
+export async function backUp(folder: DataFolder, to: string): Promise<BackupReport> {
   await checkDataFolder(folder);
   const target = resolve(to);
   const inside = relative(folder.path, target);
@@ -45,7 +41,7 @@ export async function backUp(
   try {
     const copy = dataFolderAt(draft);
     await makeDataFolder(copy);
-    await keep({ work: 'copy', file: folder.database, path: copy.database }, signal);
+    await keep({ work: 'copy', file: folder.database, path: copy.database }, new AbortController().signal);
     for (const name of await readdir(folder.keys)) {
       await writePrivateFile(join(copy.keys, name), await readFile(join(folder.keys, name)));
     }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { parse } from 'smol-toml';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { echo } from '../../test/echo-counter.ts';
+import { echo } from '../../test/support/echo-counter.ts';
 import { textSetting } from '../post/setting-kinds.ts';
 import { ConfigError, readConfig } from './config-file.ts';
 import { writeConfig } from './config-template.ts';

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { echo } from '../../test/echo-counter.ts';
+import { echo } from '../../test/support/echo-counter.ts';
 import { DAY, SECOND, VirtualClock } from '../base/time.ts';
 import type { Connection } from '../net/connection.ts';
 import { dial } from '../net/dial.ts';

@@ -57,7 +57,7 @@ export interface Office {
   close(): Promise<void>;
 }
 
-export interface OfficePort {
+interface OfficePort {
   /** The counter's title. */
   readonly counter: string;
   readonly at: Endpoint;

@@ -1,11 +1,11 @@
 // The smallest counter there can be: says every line back, the greeting from its settings in front. For tests of the office.
 
 import { z } from 'zod';
-import { SECOND } from '../src/base/time.ts';
-import type { Connection } from '../src/net/connection.ts';
-import { Ports } from '../src/net/ports.ts';
-import type { Counter, House } from '../src/post/counter.ts';
-import { endpointsSetting, textSetting } from '../src/post/setting-kinds.ts';
+import { SECOND } from '../../src/base/time.ts';
+import type { Connection } from '../../src/net/connection.ts';
+import { Ports } from '../../src/net/ports.ts';
+import type { Counter, House } from '../../src/post/counter.ts';
+import { endpointsSetting, textSetting } from '../../src/post/setting-kinds.ts';
 
 const settings = z.strictObject({
   listen: endpointsSetting(['127.0.0.1:0'], 'Where it listens.'),
