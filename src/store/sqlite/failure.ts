@@ -31,7 +31,6 @@ export function failureOf(error: unknown): StoreError {
   const code = codeOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new StoreError('disk-full', 'there is no room left', { cause: error });
-  if (code === 'EEXIST') return new StoreError('exists', 'the file is there already', { cause: error });
   if (code?.startsWith('E') && !code.startsWith('ERR_')) {
     return new StoreError('io', `the file system refuses: ${messageOf(error)}`, { cause: error });
   }

@@ -1,0 +1,144 @@
+// The embedded store: durable appends beside bare syncs of the disk, pages of small and large mailboxes, bodies in and out.
+
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqliteStore } from '../src/store/sqlite/open.ts';
+import type { Store } from '../src/store/store.ts';
+import { type Bench, median, percentile, type Report, stopwatch } from './harness.ts';
+
+const ROUNDS = 5;
+const ROUND_MS = 700;
+const BODY = Buffer.alloc(4096, 'body');
+const CALLERS = [1, 8, 32, 128];
+const LARGE = 100_000;
+const SMALL = 1000;
+const PAGE = 100;
+const PAGES = 200;
+const LONG = 32 * 1024 * 1024;
+const MIB = 1024 * 1024;
+
+/** Appends of 4 KiB a second by so many callers, each of whom waits for its own; the time each took goes to `times`. */
+async function appendsPerSecond(store: Store, callers: number, times: number[]): Promise<number> {
+  const elapsed = stopwatch();
+  let appended = 0;
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      while (elapsed() < ROUND_MS) {
+        const one = stopwatch();
+        await store.messages.append('bench/append', { body: BODY, arrived: 0 });
+        times.push(one());
+        appended += 1;
+      }
+    }),
+  );
+  return (appended * 1000) / elapsed();
+}
+
+/** What one process can do at best by itself: write the same octets to a file, sync, and again. */
+function syncsPerSecond(folder: string): number {
+  const file = openSync(join(folder, 'raw'), 'w');
+  const elapsed = stopwatch();
+  let synced = 0;
+  for (; elapsed() < ROUND_MS; synced += 1) {
+    writeSync(file, BODY);
+    fsyncSync(file);
+  }
+  const rate = (synced * 1000) / elapsed();
+  closeSync(file);
+  return rate;
+}
+
+async function benchAppends(store: Store, folder: string, report: Report): Promise<void> {
+  const syncs: number[] = [];
+  const rates = CALLERS.map((callers) => ({ callers, rates: [] as number[], times: [] as number[] }));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    report.progress(`appends, round ${round + 1} of ${ROUNDS}`);
+    // In turns, so that a slow spell of the disk meets both sides.
+    for (const { callers, rates: all, times } of rates) {
+      syncs.push(syncsPerSecond(folder));
+      all.push(await appendsPerSecond(store, callers, times));
+    }
+  }
+  const limit = median(syncs);
+  report.figure({ name: 'write and fsync of 4 KiB, bare file', value: limit, unit: '/s' });
+  for (const { callers, rates: all, times } of rates) {
+    const value = median(all);
+    const name = `durable append of 4 KiB, ${callers} at once`;
+    report.figure({ name, value, unit: '/s', limit, ratio: value / limit });
+    report.figure({ name: `${name}: median time`, value: median(times), unit: 'ms' });
+    report.figure({ name: `${name}: 99th percentile`, value: percentile(times, 99), unit: 'ms' });
+  }
+}
+
+async function fill(store: Store, mailbox: string, messages: number): Promise<void> {
+  await store.mailboxes.create({ id: mailbox, quota: { bytes: 1e12, messages: 1e9 } });
+  const body = Buffer.alloc(200, 'short');
+  const index = Buffer.alloc(100, 'entry');
+  for (let left = messages; left > 0; left -= 500) {
+    const some = Array.from({ length: Math.min(left, 500) }, () =>
+      store.messages.append(mailbox, { body, index, arrived: 0 }),
+    );
+    await Promise.all(some);
+  }
+}
+
+async function benchPages(store: Store, report: Report): Promise<void> {
+  for (const messages of [SMALL, LARGE]) {
+    report.progress(`a mailbox of ${messages} messages`);
+    const mailbox = `bench/${messages}`;
+    await fill(store, mailbox, messages);
+    const last = (await store.mailboxes.get(mailbox))?.modseq ?? 0;
+    const times: number[] = [];
+    for (let i = 0; i < PAGES; i += 1) {
+      const after = Math.floor(((last - PAGE) * i) / PAGES);
+      const one = stopwatch();
+      await store.messages.page(mailbox, { after, limit: PAGE });
+      times.push(one());
+    }
+    const name = `page of ${PAGE} in a mailbox of ${messages}`;
+    report.figure({ name, value: median(times), unit: 'ms' });
+    report.figure({ name: `${name}: 99th percentile`, value: percentile(times, 99), unit: 'ms' });
+  }
+}
+
+async function benchBodies(store: Store, report: Report): Promise<void> {
+  report.progress('long bodies');
+  const piece = Buffer.alloc(16 * 1024, 'piece');
+  async function* network(): AsyncGenerator<Buffer> {
+    for (let sent = 0; sent < LONG; sent += piece.length) yield piece;
+  }
+  const [taken, given]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const arriving = stopwatch();
+    const body = await store.messages.receive('bench/append', network());
+    const appended = await store.messages.append('bench/append', { body, arrived: 0 });
+    taken.push(LONG / MIB / (arriving() / 1000));
+    if (appended.status !== 'stored') throw new Error(`not stored: ${appended.status}`);
+    const leaving = stopwatch();
+    const read = await store.messages.read('bench/append', appended.id);
+    let octets = 0;
+    for await (const chunk of read?.chunks ?? []) octets += chunk.length;
+    if (octets !== LONG) throw new Error(`${octets} octets came back`);
+    given.push(LONG / MIB / (leaving() / 1000));
+  }
+  report.figure({ name: 'body of 32 MiB in, durable', value: median(taken), unit: 'MiB/s' });
+  report.figure({ name: 'body of 32 MiB out', value: median(given), unit: 'MiB/s' });
+}
+
+export const bench: Bench = {
+  about: 'the embedded store: durable appends, pages, bodies',
+  async run(report) {
+    const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'));
+    const store = await openSqliteStore({ file: join(folder, 'store.db') });
+    try {
+      await store.mailboxes.create({ id: 'bench/append', quota: { bytes: 1e12, messages: 1e9 } });
+      await benchAppends(store, folder, report);
+      await benchPages(store, report);
+      await benchBodies(store, report);
+    } finally {
+      await store.close();
+      rmSync(folder, { recursive: true });
+    }
+  },
+};
