@@ -461,7 +461,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         out = task.id; // an empty queue for each test
       });
       const push = (id: string, notBefore: number, queue = out): Promise<boolean> =>
-        store.queues.push(queue, { id, body: Buffer.from(id), notBefore });
+        store.queues.push(queue, { id, body: Buffer.from(id), accepted: 3, notBefore });
       const lease = async (now: number, leaseUntil: number, limit = 10): Promise<string[]> =>
         (await store.queues.lease(out, { now, leaseUntil, limit })).map(({ id }) => id);
 
@@ -489,13 +489,13 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       test('count attempts and take a job back with a new time and body', async () => {
         await push('a', 10);
         const [first] = await store.queues.lease(out, { now: 10, leaseUntil: 60, limit: 1 });
-        expect(first).toEqual({ id: 'a', body: Buffer.from('a'), attempts: 0, notBefore: 10 });
+        expect(first).toEqual({ id: 'a', body: Buffer.from('a'), attempts: 0, accepted: 3 });
         expect(await store.queues.postpone(out, 'a', 40)).toBe(true);
         const [second] = await store.queues.lease(out, { now: 40, leaseUntil: 60, limit: 1 });
-        expect(second).toEqual({ id: 'a', body: Buffer.from('a'), attempts: 1, notBefore: 40 });
+        expect(second).toEqual({ id: 'a', body: Buffer.from('a'), attempts: 1, accepted: 3 });
         await store.queues.postpone(out, 'a', 50, Buffer.from('rest'));
         const [third] = await store.queues.lease(out, { now: 50, leaseUntil: 60, limit: 1 });
-        expect(third).toEqual({ id: 'a', body: Buffer.from('rest'), attempts: 2, notBefore: 50 });
+        expect(third).toEqual({ id: 'a', body: Buffer.from('rest'), attempts: 2, accepted: 3 });
         expect(await store.queues.postpone(out, 'none', 50)).toBe(false);
       });
 

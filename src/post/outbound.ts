@@ -28,8 +28,6 @@ export interface OutboundOptions {
   readonly lease?: number;
 }
 
-/** How many octets of a job's body carry when it was accepted: milliseconds as a big-endian 64-bit number. */
-const ACCEPTED_SIZE = 8;
 const LONGEST_REST = 10 * MINUTE;
 
 export class Outbound {
@@ -47,10 +45,8 @@ export class Outbound {
 
   /** Accepts a job: durable when this resolves. False when one of this id is waiting already. */
   async push(id: string, body: Uint8Array, notBefore = this.#post.clock.now()): Promise<boolean> {
-    const stamped = Buffer.alloc(ACCEPTED_SIZE + body.length);
-    stamped.writeBigUInt64BE(BigInt(this.#post.clock.now()));
-    stamped.set(body, ACCEPTED_SIZE);
-    const added = await this.#post.store.queues.push(this.#options.queue, { id, body: stamped, notBefore });
+    const job = { id, body, accepted: this.#post.clock.now(), notBefore };
+    const added = await this.#post.store.queues.push(this.#options.queue, job);
     this.#nudge.abort();
     return added;
   }
@@ -97,10 +93,9 @@ export class Outbound {
     this.#running.add(tracked);
   }
 
-  async #try(stored: Job): Promise<void> {
+  async #try(job: Job): Promise<void> {
     const { log } = this.#post;
     const { queue } = this.#options;
-    const job = { ...stored, body: stored.body.subarray(ACCEPTED_SIZE) };
     let result: Attempt;
     try {
       result = await this.#options.attempt(job, this.#stop.signal);
@@ -111,21 +106,19 @@ export class Outbound {
       if (error instanceof TypeError) log.error('outbound.attempt-broken', { queue, reason: messageOf(error) });
     }
     try {
-      await this.#settle(stored, job, result);
+      await this.#settle(job, result);
     } catch (error) {
       log.error('outbound.settle-failed', { queue, reason: messageOf(error) }); // tried again when the lease ends
     }
   }
 
-  async #settle(stored: Job, job: Job, result: Attempt): Promise<void> {
+  async #settle(job: Job, result: Attempt): Promise<void> {
     const { clock, store } = this.#post;
     const { queue, schedule = MAIL_RETRIES } = this.#options;
     if (result.fate === 'later') {
-      const accepted = Number(stored.body.readBigUInt64BE());
-      const wait = retryWait(schedule, job.attempts + 1, clock.now() - accepted);
+      const wait = retryWait(schedule, job.attempts + 1, clock.now() - job.accepted);
       if (wait !== undefined) {
-        const body = result.body && Buffer.concat([stored.body.subarray(0, ACCEPTED_SIZE), result.body]);
-        await store.queues.postpone(queue, job.id, clock.now() + wait, body);
+        await store.queues.postpone(queue, job.id, clock.now() + wait, result.body);
         return;
       }
       await this.#options.giveUp(job, 'expired');

@@ -133,12 +133,13 @@ export interface Job {
   readonly body: Buffer;
   /** How many times it was taken before this. */
   readonly attempts: number;
-  readonly notBefore: number;
+  /** When it was pushed, as the pusher said. */
+  readonly accepted: number;
 }
 
 export interface Queues {
-  /** False when the queue has a job of this id already. */
-  push(queue: string, job: { id: string; body: Uint8Array; notBefore: number }): Promise<boolean>;
+  /** Due at once unless `notBefore` is given. False when the queue has a job of this id already. */
+  push(queue: string, job: { id: string; body: Uint8Array; accepted: number; notBefore?: number }): Promise<boolean>;
   /** Takes jobs that are due, earliest first, and hides them from others until `leaseUntil`. Counts an attempt. */
   lease(queue: string, request: { now: number; leaseUntil: number; limit: number }): Promise<Job[]>;
   finish(queue: string, id: string): Promise<boolean>;

@@ -158,13 +158,20 @@ function mailboxesOf({ writer, read, watchers, clear }: Engine): Mailboxes {
 
 function queuesOf({ writer, read }: Engine): Queues {
   return {
-    async push(queue, { id, body, notBefore }) {
+    async push(queue, { id, body, accepted, notBefore = accepted }) {
       const name = checkName(queue);
-      return writer.call('pushJob', name, checkName(id), writer.copy(checkJob(body)), checkWhole(notBefore));
+      return writer.call(
+        'pushJob',
+        name,
+        checkName(id),
+        writer.copy(checkJob(body)),
+        checkWhole(accepted),
+        checkWhole(notBefore),
+      );
     },
     async lease(queue, { now, leaseUntil, limit }) {
       const rows = await writer.call('leaseJobs', queue, checkWhole(now), checkWhole(leaseUntil), checkLimit(limit));
-      return rows.map(([id, body, attempts, notBefore]) => ({ id, body: asBuffer(body), attempts, notBefore }));
+      return rows.map(([id, body, attempts, accepted]) => ({ id, body: asBuffer(body), attempts, accepted }));
     },
     finish: (queue, id) => writer.call('finishJob', queue, id),
     async postpone(queue, id, notBefore, body) {

@@ -2,26 +2,23 @@
 
 import { type Database, prepare, prepareTuples } from './database.ts';
 
-export type JobRow = [id: string, body: Uint8Array, attempts: number, notBefore: number];
+export type JobRow = [id: string, body: Uint8Array, attempts: number, accepted: number];
 
 export function queueWrites(db: Database) {
   const push = prepare(
     db,
-    'INSERT INTO jobs (queue, id, due, not_before, body) VALUES (?1, ?2, ?3, ?3, ?4) ON CONFLICT DO NOTHING',
+    'INSERT INTO jobs (queue, id, due, accepted, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
   const due = prepareTuples<JobRow>(
     db,
-    'SELECT id, body, attempts, not_before FROM jobs WHERE queue = ? AND due <= ? ORDER BY due, id LIMIT ?',
+    'SELECT id, body, attempts, accepted FROM jobs WHERE queue = ? AND due <= ? ORDER BY due, id LIMIT ?',
   );
   const hide = prepare(db, 'UPDATE jobs SET due = ?3, attempts = attempts + 1 WHERE queue = ?1 AND id = ?2');
   const finish = prepare(db, 'DELETE FROM jobs WHERE queue = ? AND id = ?');
-  const postpone = prepare(
-    db,
-    'UPDATE jobs SET due = ?3, not_before = ?3, body = coalesce(?4, body) WHERE queue = ?1 AND id = ?2',
-  );
+  const postpone = prepare(db, 'UPDATE jobs SET due = ?3, body = coalesce(?4, body) WHERE queue = ?1 AND id = ?2');
   return {
-    pushJob: (queue: string, id: string, body: Uint8Array, notBefore: number): boolean =>
-      push.run(queue, id, notBefore, body) === 1,
+    pushJob: (queue: string, id: string, body: Uint8Array, accepted: number, notBefore: number): boolean =>
+      push.run(queue, id, notBefore, accepted, body) === 1,
     leaseJobs(queue: string, now: number, leaseUntil: number, limit: number): JobRow[] {
       const jobs = due.all(queue, now, limit);
       for (const [id] of jobs) hide.run(queue, id, leaseUntil);

@@ -88,7 +88,7 @@ const FIRST = `
     queue TEXT NOT NULL,
     id TEXT NOT NULL,
     due INTEGER NOT NULL,
-    not_before INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     body BLOB NOT NULL,
     PRIMARY KEY (queue, id)

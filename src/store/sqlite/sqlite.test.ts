@@ -60,7 +60,7 @@ describe('the file', () => {
     await first.mailboxes.create({ id: BOX, quota: AMPLE });
     const body = Buffer.alloc(3 * CHUNK, 'text');
     const id = await put(first, body);
-    await first.queues.push('out', { id: 'job', body: Buffer.from('do'), notBefore: 5 });
+    await first.queues.push('out', { id: 'job', body: Buffer.from('do'), accepted: 5 });
     await first.seen.add('replay', [Buffer.from('k')], 5);
     await first.close();
     const second = await openSqliteStore({ file, readers: 2 });

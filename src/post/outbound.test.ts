@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { openTestPost, type TestPost } from '../../test/support/post.ts';
+import { DAY, HOUR, MINUTE, SECOND, VirtualClock } from '../base/time.ts';
+import { type Attempt, Outbound, type OutboundOptions } from './outbound.ts';
+import { MAIL_RETRIES, retryWait } from './retry.ts';
+
+let clock: VirtualClock;
+let post: TestPost;
+beforeEach(async () => {
+  clock = new VirtualClock();
+  post = await openTestPost(clock);
+  return () => post[Symbol.asyncDispose]();
+});
+
+/** An outbound worker whose attempts end as `fates` says, one after another, the last one for ever. */
+function worker(fates: Attempt[], changes: Partial<OutboundOptions> = {}) {
+  const tried: { id: string; text: string; at: number }[] = [];
+  const given: { id: string; reason: string }[] = [];
+  const outbound = new Outbound(post, {
+    queue: 'out',
+    async attempt(job) {
+      tried.push({ id: job.id, text: String(job.body), at: clock.now() });
+      const fate = fates.length > 1 ? fates.shift() : fates[0];
+      if (fate === undefined) throw new Error('the line is down');
+      return fate;
+    },
+    async giveUp(job, reason) {
+      given.push({ id: job.id, reason });
+    },
+    ...changes,
+  });
+  outbound.start();
+  return { outbound, tried, given };
+}
+
+/** Turns the clock in steps that leave the store's threads time to answer. */
+async function pass(ms: number, until: () => boolean | Promise<boolean>): Promise<void> {
+  for (let step = 0; step < 200 && !(await until()); step += 1) {
+    await clock.advance(ms / 200);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+const isEmpty = async () => (await post.store.queues.count('out')) === 0;
+
+describe('a job', () => {
+  test('that the other side takes leaves the queue', async () => {
+    const { outbound, tried, given } = worker([{ fate: 'done' }]);
+    expect(await outbound.push('a', Buffer.from('letter'))).toBe(true);
+    await pass(MINUTE, isEmpty);
+    expect(tried).toMatchObject([{ id: 'a', text: 'letter' }]);
+    expect(given).toEqual([]);
+    await outbound.stop(SECOND);
+  });
+
+  test('is tried again by the schedule, with what is left of it, and given up after five days', async () => {
+    const start = clock.now();
+    const { outbound, tried, given } = worker([{ fate: 'later', body: Buffer.from('rest') }, { fate: 'later' }]);
+    await outbound.push('a', Buffer.from('letter'));
+    await pass(8 * DAY, isEmpty);
+    expect(tried[0]?.text).toBe('letter');
+    expect(tried[1]?.text).toBe('rest');
+    expect(tried.length).toBeGreaterThan(20);
+    expect(tried.at(-1)?.at).toBeLessThanOrEqual(start + 5 * DAY + HOUR);
+    expect(given).toEqual([{ id: 'a', reason: 'expired' }]);
+    await outbound.stop(SECOND);
+  });
+
+  test('that is refused is given up at once', async () => {
+    const { outbound, tried, given } = worker([{ fate: 'refused', reason: 'no such mailbox' }]);
+    await outbound.push('a', Buffer.from('letter'));
+    await pass(MINUTE, isEmpty);
+    expect([tried.length, given]).toEqual([1, [{ id: 'a', reason: 'no such mailbox' }]]);
+    await outbound.stop(SECOND);
+  });
+
+  test('whose attempt throws stays', async () => {
+    const { outbound, tried } = worker([]);
+    await outbound.push('a', Buffer.from('letter'));
+    await pass(3 * MINUTE, () => tried.length >= 2);
+    expect(tried.length).toBeGreaterThanOrEqual(2);
+    await outbound.stop(SECOND);
+    expect(await isEmpty()).toBe(false);
+  });
+});
+
+test('a job under way when the worker stops is tried again by the next one, when its lease ends', async () => {
+  let begun = 0;
+  const stuck = new Outbound(post, {
+    queue: 'out',
+    attempt: (_job, signal) => {
+      begun += 1;
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+    },
+    giveUp: async () => {},
+  });
+  stuck.start();
+  await stuck.push('a', Buffer.from('letter'));
+  await pass(MINUTE, () => begun === 1);
+  await stuck.stop(SECOND);
+  const { outbound, tried } = worker([{ fate: 'done' }]);
+  await pass(HOUR, isEmpty);
+  expect(tried).toMatchObject([{ id: 'a' }]);
+  await outbound.stop(SECOND);
+});
+
+test('so many are tried at once and no more', async () => {
+  let [now, most] = [0, 0];
+  const outbound = new Outbound(post, {
+    queue: 'out',
+    concurrency: 3,
+    async attempt() {
+      now += 1;
+      most = Math.max(most, now);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      now -= 1;
+      return { fate: 'done' };
+    },
+    giveUp: async () => {},
+  });
+  outbound.start();
+  for (let job = 0; job < 12; job += 1) await outbound.push(`job ${job}`, Buffer.from('x'));
+  await pass(MINUTE, isEmpty);
+  expect(most).toBe(3);
+  await outbound.stop(SECOND);
+});
+
+test('waits grow, then stay, then end', () => {
+  expect(retryWait(MAIL_RETRIES, 1, 0)).toBe(MINUTE);
+  expect(retryWait(MAIL_RETRIES, 7, DAY)).toBe(4 * HOUR);
+  expect(retryWait(MAIL_RETRIES, 30, DAY)).toBe(4 * HOUR);
+  expect(retryWait(MAIL_RETRIES, 30, 5 * DAY - HOUR)).toBeUndefined();
+});
