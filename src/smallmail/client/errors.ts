@@ -21,6 +21,8 @@ export type ClientErrorCode =
   | 'unknown'
   /** The client's folder is damaged or was written by something else. */
   | 'home'
+  /** Another process is at it. */
+  | 'busy'
   /** The server did not do what was asked, after all that could be tried. */
   | 'undone';
 

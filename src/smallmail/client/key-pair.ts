@@ -60,6 +60,11 @@ export async function openKeyPair(secretKey: Uint8Array, passphrase?: string): P
   };
 }
 
+/** The public half of a secret key, which needs no passphrase. Throws ClientError `key`. */
+export async function publicHalf(secretKey: Uint8Array): Promise<Buffer> {
+  return asBuffer((await readSecretKey(secretKey)).toPublic().write());
+}
+
 /** True when the key cannot be opened without a passphrase. Throws ClientError `key`. */
 export async function isSealed(secretKey: Uint8Array): Promise<boolean> {
   return !(await readSecretKey(secretKey)).isDecrypted();

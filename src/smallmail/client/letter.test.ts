@@ -69,6 +69,13 @@ describe('a letter', () => {
   test('tells a signature by the attached key, an unknown one, none, and one that is no longer true', async () => {
     const introduced = await openLetter(await seal({ senderKey: alice.publicKey }, alice), bob, [], NOW);
     expect(introduced.signature).toEqual({ kind: 'attached', mailbox: alice.mailbox });
+    const amongOthers = await openLetter(
+      await seal({ senderKey: alice.publicKey }, alice),
+      bob,
+      [carol.publicKey],
+      NOW,
+    );
+    expect(amongOthers.signature).toEqual({ kind: 'attached', mailbox: alice.mailbox });
     const stranger = await openLetter(await seal({}, alice), bob, [carol.publicKey], NOW);
     expect(stranger.signature).toEqual({ kind: 'unknown', keyId: alice.key.getKeyID().toHex() });
     expect((await openLetter(await seal(), bob, [alice.publicKey], NOW)).signature).toEqual({ kind: 'none' });
@@ -80,10 +87,15 @@ describe('a letter', () => {
     const posing = await openLetter(await seal({ from: at(carol) }, alice), bob, [alice.publicKey], NOW);
     expect(posing).toMatchObject({ signature: { kind: 'good', mailbox: alice.mailbox }, doubts: ['other-sender'] });
     const sealed = await openpgp.readMessage({ binaryMessage: new Uint8Array(await seal({}, alice)) });
-    const signed = await sealed.decrypt([bob.key]);
-    const carolKey = await openpgp.readKey({ binaryKey: new Uint8Array(carol.publicKey) });
-    const handedOn = (await signed.encrypt([carolKey])).write() as Uint8Array;
-    expect(await openLetter(handedOn, carol, [alice.publicKey], NOW)).toMatchObject({
+    const clear = (await sealed.decrypt([bob.key])).getLiteralData() as Uint8Array;
+    const handedOn = await openpgp.encrypt({
+      message: await openpgp.createMessage({ binary: clear }),
+      signingKeys: alice.key,
+      encryptionKeys: await openpgp.readKey({ binaryKey: new Uint8Array(carol.publicKey) }),
+      date: new Date(NOW),
+      format: 'binary',
+    });
+    expect(await openLetter(handedOn as Uint8Array, carol, [alice.publicKey], NOW)).toMatchObject({
       signature: { kind: 'good', mailbox: alice.mailbox },
       doubts: ['other-recipient'],
     });

@@ -140,29 +140,23 @@ async function judgeSignature(
   attached: Uint8Array | undefined,
   now: number,
 ): Promise<SignatureState> {
-  const keyIds = message.getSigningKeyIDs().map((id) => id.toHex());
-  const [keyId] = keyIds;
+  const { library, config } = await openPgp();
+  const [keyId] = message.getSigningKeyIDs().map((id) => id.toHex());
   if (keyId === undefined) return { kind: 'none' };
-  const own = await signerAmong(message, await readKeys(known), now);
-  if (own.mailbox !== undefined) return { kind: 'good', mailbox: own.mailbox };
-  const other = await signerAmong(message, attached === undefined ? [] : await readKeys([attached]), now);
-  if (other.mailbox !== undefined) return { kind: 'attached', mailbox: other.mailbox };
-  return { kind: own.found || other.found ? 'bad' : 'unknown', keyId };
-}
-
-/** The mailbox among `keys` that made one of the signatures; `found` when one of the keys should have. */
-async function signerAmong(message: Message<Uint8Array>, keys: readonly PublicKey[], now: number) {
-  const { library } = await openPgp();
+  const knownKeys = await readKeys(known);
+  const keys = [...knownKeys, ...(await readKeys(attached === undefined ? [] : [attached]))];
+  const strict = { ...config, rejectMessageHashAlgorithms: library.config.rejectMessageHashAlgorithms };
   let found = false;
-  const results = keys.length === 0 ? [] : await message.verify([...keys], new Date(now), library.config);
-  for (const { keyID, verified } of results) {
+  // The library gives the signatures out once: all keys are tried together.
+  for (const { keyID, verified } of await message.verify(keys, new Date(now), strict)) {
     const signer = keys.find((key) => key.getKeys(keyID).length > 0);
     if (signer === undefined) continue;
     found = true;
-    const good = await verified.catch(() => false);
-    if (good) return { mailbox: signer.getFingerprint().toUpperCase(), found };
+    if (!(await verified.catch(() => false))) continue;
+    const kind = knownKeys.includes(signer) ? 'good' : 'attached';
+    return { kind, mailbox: signer.getFingerprint().toUpperCase() };
   }
-  return { mailbox: undefined, found };
+  return { kind: found ? 'bad' : 'unknown', keyId };
 }
 
 async function readKeys(octets: readonly Uint8Array[]): Promise<PublicKey[]> {
