@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SECOND } from '../src/base/time.ts';
@@ -72,6 +73,12 @@ describe('the harness finds what is planted', () => {
     expect(finding?.input.length).toBe(4);
   });
 
+  test('memory that stays behind, which is no single input’s doing', async () => {
+    const { finding } = await fuzz(toy('leak'), { seed: 1 });
+    expect(finding).toMatchObject({ kind: 'memory', name: 'MemoryError', repeats: false });
+    expect(finding?.message).toContain('stay behind');
+  });
+
   test('and a replay shows it again, or that it is gone', async () => {
     expect(await replay(toy('magic'), Buffer.from('b24f2055', 'hex'))).toMatchObject({ name: 'RangeError' });
     expect(await replay(toy('magic'), Buffer.from('b24f205500', 'hex'))).toBeUndefined();
@@ -81,6 +88,14 @@ describe('the harness finds what is planted', () => {
 test('a file that is no target is refused', async () => {
   await expect(fuzz(toy('parser'), { seed: 1 })).rejects.toThrow('exports no fuzz target');
   await expect(fuzz(toy('nowhere'), { seed: 1 })).rejects.toThrow('cannot be loaded');
+});
+
+test('a mistyped name gets the nearest one, and exit code 2', () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'run.ts'), 'smalmail-wire'], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toContain('Did you mean smallmail-wire?');
+  expect(status).toBe(2);
 });
 
 test('what was kept of earlier times is kept again when it still reaches something', async () => {

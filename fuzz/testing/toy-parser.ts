@@ -28,5 +28,5 @@ export function skipBlanks(input: Uint8Array): number {
 /** Makes room for what the first octets promise, whether or not it comes. */
 export function makeRoom(input: Buffer): Buffer {
   if (input.length < 4) throw new ToyError('too short');
-  return Buffer.alloc(Math.min(input.readUInt32BE(), 0x12ffffff));
+  return Buffer.allocUnsafeSlow(Math.min(input.readUInt32BE(), 0x12ffffff));
 }
