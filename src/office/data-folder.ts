@@ -45,19 +45,32 @@ export async function makeDataFolder(folder: DataFolder): Promise<void> {
   }
 }
 
-/** Throws OfficeError `folder` when there is no office here, or when others may look into it. */
+/** Throws OfficeError `folder` when there is no office here, it is another user's, or others may look into it. */
 export async function checkDataFolder(folder: DataFolder): Promise<void> {
   if ((await statOf(folder.config)) === undefined) {
     throw new OfficeError('folder', `there is no office in ${folder.path}`, {
       remedy: '`postern serve` makes one there; --data names another folder',
     });
   }
+  await refuseForeign(folder);
   const open = await openToOthers(folder);
   if (open.length > 0) {
     throw new OfficeError('folder', `others on this machine may look into ${open.join(', ')}`, {
       remedy: `chmod -R go= ${quoted(folder.path)}`,
     });
   }
+}
+
+/**
+ * Throws OfficeError `folder` when it belongs to another user: whatever this one, root above all, would write there, even by
+ * reading the store, its owner could not use any more.
+ */
+export async function refuseForeign(folder: DataFolder, user = process.getuid?.()): Promise<void> {
+  const owner = (await statOf(folder.path))?.uid;
+  if (owner === undefined || user === undefined || owner === user) return;
+  throw new OfficeError('folder', `the data folder ${folder.path} belongs to another user`, {
+    remedy: `run this as that user: sudo -u '#${owner}' …`,
+  });
 }
 
 /** The folders and files of the office that others than the owner may read, write or list. */

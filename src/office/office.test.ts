@@ -1,4 +1,5 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,7 +9,7 @@ import type { Connection } from '../net/connection.ts';
 import { dial } from '../net/dial.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
-import { type DataFolder, dataFolderAt } from './data-folder.ts';
+import { type DataFolder, dataFolderAt, refuseForeign } from './data-folder.ts';
 import { makeOffice, type Office, openOffice } from './office.ts';
 
 let folder: DataFolder;
@@ -76,6 +77,15 @@ describe('opening', () => {
     await chmod(folder.path, 0o700);
     await chmod(folder.config, 0o644);
     await expect(start()).rejects.toMatchObject({ code: 'folder' });
+  });
+
+  test("refuses another user's folder, whoever asks", async () => {
+    await makeOffice(folder, [echo]);
+    const owner = (await stat(folder.path)).uid;
+    await expect(refuseForeign(folder, owner + 1)).rejects.toMatchObject({
+      remedy: expect.stringContaining(`'#${owner}'`),
+    });
+    await expect(refuseForeign(folder, owner)).resolves.toBeUndefined();
   });
 
   test('refuses the demonstration certificate beyond loopback, and takes a named one', async () => {
@@ -225,8 +235,16 @@ describe('the health page', () => {
     expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
   });
 
-  test('is nothing else', async () => {
+  test('is nothing else, and not for a web page that gave 127.0.0.1 a name of its own', async () => {
     const office = await start(withPage);
+    const rebound = new Promise((resolve) => {
+      const asked = request({ ...office.health, path: '/health', headers: { host: 'evil.example' } }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      });
+      asked.end();
+    });
+    expect(await rebound).toBe(403);
     expect((await ask(office, '/')).status).toBe(404);
     const posted = await fetch(`http://${formatEndpoint(office.health ?? { host: '', port: 0 })}/health`, {
       method: 'POST',

@@ -6,7 +6,7 @@ import { readTlsIdentity } from '../net/tls-identity.ts';
 import { keep } from '../store/sqlite/keep.ts';
 import type { Verification } from '../store/store.ts';
 import { readConfigFile } from './config-file.ts';
-import { type DataFolder, openToOthers } from './data-folder.ts';
+import { type DataFolder, openToOthers, refuseForeign } from './data-folder.ts';
 import { type AnyCounter, settingsSchema } from './settings.ts';
 
 export interface OfficeVerification extends Omit<Verification, 'faults'> {
@@ -15,12 +15,13 @@ export interface OfficeVerification extends Omit<Verification, 'faults'> {
   readonly faults: readonly string[];
 }
 
-/** Resolves whatever it finds; nothing of the folder is changed. `progress` hears of messages read. */
+/** Resolves whatever it finds; `progress` hears of messages read. Throws OfficeError `folder` when it is another user's. */
 export async function verifyOffice(
   folder: DataFolder,
   counters: readonly AnyCounter[],
   progress: (done: number, total: number) => void,
 ): Promise<OfficeVerification> {
+  await refuseForeign(folder);
   const faults: string[] = [];
   const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
