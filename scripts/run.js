@@ -32,7 +32,8 @@ function install() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('Installing what Postern needs (once, about half a minute) …');
   const npm = process.env.npm_execpath;
-  const flags = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  // Not `npm ci`: it refuses a lock without the packages of other platforms, and not every registry has all of those.
+  const flags = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   // npm's own report belongs to stderr: standard output is the task's.
   const stdio = ['ignore', 2, 2];
   if (npm && npm.endsWith('.js')) run(process.execPath, [npm, ...flags], { stdio });
