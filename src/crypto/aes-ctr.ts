@@ -5,6 +5,9 @@ import { type Cipheriv, createCipheriv } from 'node:crypto';
 import { asBuffer } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 
+/** 16 octets, or the same as a text of one octet a character: the form in which `sha1Text` gives them. */
+export type AesKey = Uint8Array | string;
+
 const BLOCK = 16;
 const FIRST_BLOCK = Buffer.alloc(BLOCK);
 
@@ -14,12 +17,16 @@ const KEY_IS_TEXT = { encoding: 'latin1' } as const;
 
 /** `data` XOR the keystream of `key` (16 octets) from octet `offset` on.   spec: mixminion-packet 1.2 */
 export function aesCtr(key: Uint8Array, data: Uint8Array, offset = 0): Buffer {
-  return counterCipher(asBuffer(key).toString('latin1'), offset).update(data);
+  return counterCipher(key, offset).update(data);
 }
 
-/** The same from octet 0, with the key as a text of one octet a character: the form in which a digest comes. */
-export function aesCtrByText(key: string, data: Uint8Array): Buffer {
-  return counterCipher(key, 0).update(data);
+/** The same where the data lie, from octet 0 on: cheaper, for the inner loops. */
+export function aesCtrInPlace(key: AesKey, data: Uint8Array): void {
+  const output = counterCipher(key, 0).update(data);
+  data.set(output);
+  // Node makes new memory for each output. Given back at once, it is still in the cache when the next one needs it.
+  const { buffer } = output;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === output.byteLength) buffer.transfer(0);
 }
 
 /** `length` octets of the keystream of `key` (16 octets), from octet `offset` on.   spec: mixminion-packet 1.2 */
@@ -32,7 +39,7 @@ export class CounterRandom implements Random {
   readonly #cipher: Cipheriv;
 
   constructor(key: Uint8Array, offset = 0) {
-    this.#cipher = counterCipher(asBuffer(key).toString('latin1'), offset);
+    this.#cipher = counterCipher(key, offset);
   }
 
   bytes(count: number): Buffer {
@@ -40,9 +47,10 @@ export class CounterRandom implements Random {
   }
 }
 
-function counterCipher(key: string, offset: number): Cipheriv {
+function counterCipher(key: AesKey, offset: number): Cipheriv {
+  const text = typeof key === 'string' ? key : asBuffer(key).toString('latin1');
   const skipped = offset % BLOCK;
-  const cipher = createCipheriv('aes-128-ctr', key, counterAt(offset), KEY_IS_TEXT);
+  const cipher = createCipheriv('aes-128-ctr', text, counterAt(offset), KEY_IS_TEXT);
   if (skipped > 0) cipher.update(Buffer.alloc(skipped));
   return cipher;
 }

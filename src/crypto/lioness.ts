@@ -4,7 +4,7 @@
 // Speed decides what a mix can carry, so the work is done where the block lies. A digest round hashes K | R | K: the
 // left half is lifted out, the key put into its place and once more behind the block, and one call hashes it all.
 
-import { aesCtrByText } from './aes-ctr.ts';
+import { aesCtrInPlace } from './aes-ctr.ts';
 import { CryptoError } from './errors.ts';
 import { sha1, sha1Text } from './hash.ts';
 
@@ -104,7 +104,7 @@ function streamRound({ left, right }: Lifted, key: Buffer): void {
   keyLeftKey.set(key, 0);
   keyLeftKey.set(left, DIGEST);
   keyLeftKey.set(key, 2 * DIGEST);
-  right.set(aesCtrByText(sha1Text(keyLeftKey).slice(0, AES_KEY), right));
+  aesCtrInPlace(sha1Text(keyLeftKey).slice(0, AES_KEY), right);
 }
 
 function digestRound({ left, keyed }: Lifted, key: Buffer): void {

@@ -2,7 +2,7 @@
 // seen before is the server's part; here it gets the hash to remember.
 
 import { equalBytes } from '../../base/bytes.ts';
-import { aesCtr, keystream } from '../../crypto/aes-ctr.ts';
+import { aesCtrInPlace } from '../../crypto/aes-ctr.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { sha1 } from '../../crypto/hash.ts';
 import { LIONESS_ROOM, lionessDecryptAt, lionessKeys, subkey } from '../../crypto/lioness.ts';
@@ -11,6 +11,8 @@ import { ContentError, ParseError } from './errors.ts';
 import { HEADER_LENGTH, HOP_OVERHEAD, Mode, PACKET_LENGTH, PAYLOAD_LENGTH, RSA_BLOCK } from './layout.ts';
 import { type HopAddress, isExitType, isRelayType, isSwapType, parseHopAddress, RoutingType } from './routing.ts';
 import { INLINE_LENGTH, parseSubheader, type Subheader, VERSION_MAJOR, VERSION_MINOR } from './subheader.ts';
+
+const REST_LENGTH = HEADER_LENGTH - RSA_BLOCK;
 
 interface Seen {
   /** 20 octets. When the log of the key that opened the packet has it already, the packet is a replay: drop it. */
@@ -120,9 +122,10 @@ function relay(packet: Uint8Array, subheader: Subheader, seen: Seen): Relayed {
 /** The header for the next hop, and the whole routing info.   spec: mixminion-packet 7 */
 function openHeader(packet: Uint8Array, subheader: Subheader): { header: Buffer; routingInfo: Buffer } {
   const { secret, routingLength, inline, underflow } = subheader;
-  const rest = packet.subarray(RSA_BLOCK, HEADER_LENGTH);
-  const junk = keystream(subkey(secret, Mode.junk), HOP_OVERHEAD + routingLength);
-  const open = aesCtr(subkey(secret, Mode.headerSecret), Buffer.concat([rest, junk]));
+  const open = Buffer.alloc(REST_LENGTH + HOP_OVERHEAD + routingLength);
+  open.set(packet.subarray(RSA_BLOCK, HEADER_LENGTH));
+  aesCtrInPlace(subkey(secret, Mode.junk), open.subarray(REST_LENGTH)); // over zeros: the junk itself
+  aesCtrInPlace(subkey(secret, Mode.headerSecret), open);
   const overflow = Math.max(0, routingLength - INLINE_LENGTH);
   return {
     header: Buffer.concat([underflow, open.subarray(overflow)]),
