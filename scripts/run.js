@@ -1,5 +1,5 @@
 // The one way into the project's tasks: installs what is missing, then runs the task on the Node that the project brings.
-// Plain JavaScript for any Node since 14.18, because this is the file that runs before anything is installed.
+// Plain JavaScript for any Node since 16.9, because this is the file that runs before anything is installed.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -36,7 +36,7 @@ function install() {
   const flags = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   // npm's own report belongs to stderr: standard output is the task's.
   const stdio = ['ignore', 2, 2];
-  if (npm && npm.endsWith('.js')) run(process.execPath, [npm, ...flags], { stdio });
+  if (npm?.endsWith('.js')) run(process.execPath, [npm, ...flags], { stdio });
   else run('npm', flags, { stdio });
   writeFileSync(stamp, lock);
 }
