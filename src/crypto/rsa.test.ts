@@ -1,6 +1,6 @@
 // RSA and OAEP against the vectors of the original program.
 
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { hex, mixminionVectors } from '../../test/vectors.ts';
 import { type Random, systemRandom } from '../base/random.ts';
@@ -91,4 +91,6 @@ test('a fresh key works at once', async () => {
   const text = Buffer.from('to be read by one');
   expect(key.decrypt(key.publicKey.encrypt(text, systemRandom))).toEqual(text);
   expect(RsaPrivateKey.fromKeyObject(key.keyObject).publicKey.digest).toEqual(key.publicKey.digest);
+  // Others may use the key object in their own way, as for the signature of a certificate.
+  expect(verify('sha1', text, createPublicKey(key.keyObject), sign('sha1', text, key.keyObject))).toBe(true);
 });

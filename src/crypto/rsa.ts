@@ -26,12 +26,13 @@ const EXPONENT = 65537;
 
 /**
  * A key that says itself which padding it is used with. Node's RSA calls read their options from the object that they
- * are given; of anything but a key object they find out by two thrown and caught errors, a tenth of a private operation.
+ * are given; of anything but a key object they find out by two thrown and caught errors, a twentieth of a hop.
  */
 type RawKey = KeyObject & { readonly padding: number };
 
+/** A copy for our own calls: signing with Node or TLS would take the padding from the caller's object too. */
 function rawKey(key: KeyObject): RawKey {
-  return Object.assign(key, { padding: constants.RSA_NO_PADDING });
+  return Object.assign(structuredClone(key), { padding: constants.RSA_NO_PADDING });
 }
 
 export class RsaPublicKey {
@@ -122,10 +123,13 @@ export class RsaPublicKey {
 
 export class RsaPrivateKey {
   readonly #key: RawKey;
+  /** For TLS and for worker threads, which take Node's own form. */
+  readonly keyObject: KeyObject;
   readonly publicKey: RsaPublicKey;
 
   private constructor(key: KeyObject) {
     this.#key = rawKey(key);
+    this.keyObject = key;
     this.publicKey = RsaPublicKey.fromKeyObject(key);
   }
 
@@ -150,11 +154,6 @@ export class RsaPrivateKey {
   static async generate(bits: number): Promise<RsaPrivateKey> {
     const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits, publicExponent: EXPONENT });
     return new RsaPrivateKey(privateKey);
-  }
-
-  /** For TLS and for worker threads, which take Node's own form. */
-  get keyObject(): KeyObject {
-    return this.#key;
   }
 
   /** PKCS#8 in PEM, not encrypted: keep it in a file that only its owner reads.   spec: mixminion-packet 1.6 */
