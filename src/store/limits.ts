@@ -3,7 +3,7 @@
 import { StoreError } from './errors.ts';
 
 /** Octets of a mailbox's id and of every other name: folder, flag, queue, job, set, owner, document. */
-export const MAX_NAME = 255;
+const MAX_NAME = 255;
 /** Octets of a key in a seen-set or a duplicate rule. */
 const MAX_KEY = 255;
 const MAX_FLAGS = 64;

@@ -21,7 +21,7 @@ const UPLOAD_LIFE = 24 * 60 * 60 * 1000;
 
 /** Bodies that this process still needs: those arriving, and those being read. Neither outlives it. */
 class Held {
-  /** Bodies arriving, each with the time of the first sweep since its last chunk. */
+  /** Bodies arriving, or taken by a message since the last sweep; each with the time of the first sweep since its last chunk. */
   readonly uploads = new Map<string, number | undefined>();
   readonly #pins = new Map<string, number>();
 
@@ -133,11 +133,12 @@ export function bodyWrites(db: Database) {
       if (!held.uploads.has(held.key(key)) || removeLoose.run(key.box, key.body) === 0) {
         throw new StoreError('no-body', 'the body is not there any more');
       }
-      held.uploads.delete(held.key(key));
+      // `held` keeps it for now: should the commit fail, the body is arriving as before.
     },
 
     /** Clears the body of a removed message, now or, when it is long or being read, later. True: later. */
     dropBody(key: BodyKey, size: number): boolean {
+      held.uploads.delete(held.key(key));
       if (size <= CLEAR_AT_ONCE && !held.pinned(key)) {
         removeChunks.run(key.box, key.body);
         return false;

@@ -7,7 +7,7 @@ import { mailboxReads } from './mailboxes.ts';
 import { queueReads } from './queues.ts';
 import { seenReads } from './seen.ts';
 
-function readOperations(db: Database) {
+export function readOperations(db: Database) {
   return { ...documentReads(db), ...mailboxReads(db), ...messageReads(db), ...queueReads(db), ...seenReads(db) };
 }
 

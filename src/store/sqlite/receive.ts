@@ -10,7 +10,7 @@ import type { Link } from './link.ts';
 import type { Writes } from './writes.ts';
 
 /** Chunks under way to the disk at once, for one body. */
-const WINDOW = 4;
+const WINDOW = 8;
 
 /** A body as this engine makes them: short ones stay in memory, long ones lie in the store already. */
 export class ReceivedBody implements Body {

@@ -93,7 +93,7 @@ const FIRST = `
     body BLOB NOT NULL,
     PRIMARY KEY (queue, id)
   ) STRICT;
-  CREATE INDEX jobs_due ON jobs (queue, due);
+  CREATE INDEX jobs_due ON jobs (queue, due, id);
 
   CREATE TABLE seen (
     name TEXT NOT NULL,

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { storeContract } from '../../../test/store-contract.ts';
 import { loadBody, loadBox } from '../../../test/store-load-body.ts';
@@ -223,7 +224,7 @@ describe('a check finds', () => {
 });
 
 describe('a process that is killed', () => {
-  const script = join(import.meta.dirname, '../../../test/store-load.ts');
+  const script = fileURLToPath(new URL('../../../test/store-load.ts', import.meta.url));
 
   /** Runs the load until it has acknowledged `acknowledgements` messages, kills it, and gives what it said. */
   async function loadAndKill(file: string, round: number, acknowledgements: number): Promise<string[]> {
