@@ -6,9 +6,11 @@ import { messageOf, PosternError } from '../base/errors.ts';
 import { backupCommand } from './backup.ts';
 import { AlreadySaid, makeCommand, UsageError } from './command.ts';
 import { configCommand } from './config.ts';
+import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { harmless, print } from './output.ts';
 import { serveCommand } from './serve.ts';
+import { smallmailCommand } from './smallmail.ts';
 import { verifyCommand } from './verify.ts';
 
 const OK = 0;
@@ -16,7 +18,15 @@ const FAILED = 1;
 const MISUSED = 2;
 
 /** What `postern` offers, in the order of its help. A file of commands imports what it works with only when it runs. */
-const groups: readonly (() => Command)[] = [serveCommand, configCommand, doctorCommand, backupCommand, verifyCommand];
+const groups: readonly (() => Command)[] = [
+  serveCommand,
+  demoCommand,
+  smallmailCommand,
+  configCommand,
+  doctorCommand,
+  backupCommand,
+  verifyCommand,
+];
 
 /** The whole program, ready to parse its arguments. Throws CommanderError where commander would end the process. */
 export function posternCommand(): Command {

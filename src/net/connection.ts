@@ -22,13 +22,18 @@ export interface ConnectionOptions {
   readonly peer?: Partial<Peer>;
   /** How long one write may wait for the peer to take it. */
   readonly writeTimeout?: number;
+  /** Sees what goes each way, in the clear: for showing a conversation, never for logs. */
+  readonly trace?: Trace | undefined;
 }
+
+export type Trace = (way: 'sent' | 'received', octets: Uint8Array) => void;
 
 export class Connection {
   readonly peer: Peer;
   readonly #stream: Duplex;
   readonly #clock: Clock;
   readonly #writeTimeout: number;
+  readonly #trace: Trace | undefined;
   #held: Buffer = NOTHING;
   #ended = false;
   #leaving = false;
@@ -39,6 +44,7 @@ export class Connection {
     this.#stream = stream;
     this.#clock = options.clock ?? systemClock;
     this.#writeTimeout = options.writeTimeout ?? 60 * SECOND;
+    this.#trace = options.trace;
     this.peer = { address: options.peer?.address, serverKey: options.peer?.serverKey };
     stream.on('readable', () => this.#wake?.());
     stream.on('end', () => this.#settle(undefined));
@@ -110,6 +116,7 @@ export class Connection {
    */
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#failure) throw this.#failure;
+    this.#trace?.('sent', typeof data === 'string' ? Buffer.from(data) : data);
     await new Promise<void>((resolve, reject) => {
       const cancel = this.#clock.timer(this.#writeTimeout, () => {
         reject(new NetError('timeout', 'the peer takes nothing'));
@@ -176,6 +183,7 @@ export class Connection {
       if (this.#failure) throw this.#failure;
       const chunk: Buffer | null = this.#stream.read();
       if (chunk !== null) {
+        this.#trace?.('received', chunk);
         this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
         return true;
       }

@@ -6,7 +6,7 @@ import { SocksClient } from 'socks';
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { messageOf } from '../base/errors.ts';
 import { type Clock, SECOND, systemClock } from '../base/time.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Trace } from './connection.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { NetError } from './errors.ts';
 import { keyFingerprint } from './tls-identity.ts';
@@ -26,6 +26,7 @@ export interface DialOptions {
   /** For all of it: proxy, TCP and TLS. 60 s when not given. */
   readonly timeout?: number;
   readonly clock?: Clock;
+  readonly trace?: Trace;
 }
 
 /** Opens a TLS connection. Nothing is sent to a server whose key is not `pin`: that throws NetError `tls`. */
@@ -55,7 +56,11 @@ export async function dial(options: DialOptions): Promise<Connection> {
         },
       );
     }
-    return new Connection(secured, { clock, peer: { address: secured.remoteAddress, serverKey } });
+    return new Connection(secured, {
+      clock,
+      trace: options.trace,
+      peer: { address: secured.remoteAddress, serverKey },
+    });
   } catch (cause) {
     socket?.destroy();
     if (cause instanceof NetError) throw cause;

@@ -145,14 +145,22 @@ export class Listener {
   }
 }
 
+/** Nothing without forward secrecy: who steals the key later reads nothing recorded before. */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE+AESGCM',
+  'ECDHE+CHACHA20',
+].join(':');
+
 function secrets({ identity, minVersion }: Pick<ListenOptions, 'identity' | 'minVersion'>) {
   const version = minVersion ?? 'TLSv1.2';
-  const old = version === 'TLSv1';
   return {
     key: identity.key,
     cert: identity.certificate,
     minVersion: version,
-    ...(old ? { ciphers: 'DEFAULT@SECLEVEL=0' } : {}),
+    ciphers: version === 'TLSv1' ? 'DEFAULT@SECLEVEL=0' : CIPHERS,
   };
 }
 

@@ -41,6 +41,7 @@ export interface OfficeOptions {
 }
 
 export interface Office {
+  readonly post: Post;
   readonly log: Log;
   readonly identity: TlsIdentity;
   readonly listening: readonly OfficePort[];
@@ -156,6 +157,7 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
       return listening();
     },
     health: page?.at,
+    post,
     firstSteps: rooms.flatMap(({ counter }) => counter.firstSteps ?? []),
     reload() {
       const done = turn.then(reload);

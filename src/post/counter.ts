@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import type { Endpoint } from '../net/endpoint.ts';
 import type { TlsIdentity } from '../net/tls-identity.ts';
+import type { Chapter } from './demo.ts';
 import type { Post } from './post.ts';
 
 export interface Counter<Settings> {
@@ -14,6 +15,8 @@ export interface Counter<Settings> {
   readonly settings: z.ZodType<Settings>;
   /** Whole command lines for somebody who meets it for the first time, in the order to try them. */
   readonly firstSteps?: readonly string[];
+  /** Its chapter of the demo, loaded when it is told. */
+  chapter?(): Promise<Chapter>;
   /** Settings that must not be used, each with its remedy; checked before anything is opened. */
   dangers?(settings: Settings): readonly Danger[];
   /** Where it would listen, so that the office can judge addresses before opening. */

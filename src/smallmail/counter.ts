@@ -11,6 +11,12 @@ export const smallmail: Counter<SmallMailSettings> = {
   name: 'smallmail',
   title: 'SmallMail',
   settings,
+  firstSteps: [
+    'npx postern smallmail new alice',
+    'npx postern smallmail send alice --subject Hello "Is anybody there?"',
+    'npx postern smallmail list alice',
+  ],
+  chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   dangers,
   listens: ({ listen, listen_onion }) => [...listen, ...listen_onion],
   async open(house, settings) {

@@ -1,0 +1,23 @@
+// A demo is told in chapters, one for each counter. A chapter plays with an open office and says what happens, what goes over
+// the wire, and what the server could see of it.
+
+import type { Trace } from '../net/connection.ts';
+import type { Endpoint } from '../net/endpoint.ts';
+import type { Post } from './post.ts';
+
+export interface Chapter {
+  readonly title: string;
+  tell(stage: Stage): Promise<void>;
+}
+
+export interface Stage {
+  readonly post: Post;
+  /** Where the chapter's counter listens. */
+  readonly at: Endpoint;
+  /** One step of the story. */
+  say(text: string): void;
+  /** Shows each line that goes over a connection, and octets by their number. */
+  readonly wire: Trace;
+  /** What the server could see: figures read from its store just now. */
+  serverSees(facts: readonly (readonly [name: string, value: string])[]): void;
+}

@@ -1,0 +1,33 @@
+// The first thing a newcomer may run: the demo plays to its end, shows the wire, and leaves nothing behind.
+
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { expect, test } from 'vitest';
+import { wireLines } from '../../src/cli/demo.ts';
+import { postern } from '../support/office.ts';
+
+const leftovers = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('postern-demo-'));
+
+test('the demo tells its story in less than 15 seconds', async () => {
+  const before = await leftovers();
+  const started = Date.now();
+  const { code, out, err } = await postern('demo');
+  expect(Date.now() - started).toBeLessThan(15_000);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  // spec: smallmail 3
+  for (const line of ['CRID', 'SEND', 'BODY', 'LIST', 'RESP', 'RPRT', 'DELE']) expect(out).toContain(`C: ${line} `);
+  for (const line of ['IDCR', 'ACCEPT', 'RCVD', 'CHAL', 'MSG', 'LSTD', 'PART', 'DLTD'])
+    expect(out).toContain(`S: ${line}`);
+  expect(out).toContain('signed by Alice');
+  expect(out).toContain('sender   not known, not kept');
+  expect(await leftovers()).toEqual(before);
+});
+
+test('octets are shown by their number, lines as they are', () => {
+  expect(wireLines(Buffer.from('LSTD\n'))).toEqual(['LSTD']);
+  expect(wireLines(Buffer.from([1, 2, 3]))).toEqual(['<3 octets>']);
+  expect(wireLines(Buffer.concat([Buffer.from('BODY 3\n'), Buffer.from([0, 200, 7])]))).toEqual([
+    'BODY 3',
+    '<3 octets>',
+  ]);
+});
