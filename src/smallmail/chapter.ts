@@ -36,6 +36,7 @@ export const chapter: Chapter = {
       to,
       from: { mailbox: alice.mailbox, ...stage.at },
       subject: 'Tonight',
+      date: now,
       text: TEXT,
       attachments: [],
     };
