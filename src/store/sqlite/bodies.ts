@@ -3,12 +3,7 @@
 import { StoreError } from '../errors.ts';
 import { CHUNK } from '../limits.ts';
 import { type Database, prepare } from './database.ts';
-
-/** Which body: the number of its mailbox and its own. */
-export interface BodyKey {
-  readonly box: number;
-  readonly body: number;
-}
+import { type BodyKey, Held } from './held.ts';
 
 /** Chunks cleared in one step, so that no commit waits for more than these. */
 const CLEAR_CHUNKS = 64;
@@ -16,48 +11,6 @@ const CLEAR_CHUNKS = 64;
 const CLEAR_ROWS = 1000;
 /** Longer bodies are cleared after the removal, not in its transaction. */
 const CLEAR_AT_ONCE = 4 * CHUNK;
-/** An upload at which nothing has happened from one sweep to another, and for this long, is given up. */
-const UPLOAD_LIFE = 24 * 60 * 60 * 1000;
-
-/** Bodies that this process still needs: those arriving, and those being read. Neither outlives it. */
-class Held {
-  /** Bodies arriving, or taken by a message since the last sweep; each with the time of the first sweep since its last chunk. */
-  readonly uploads = new Map<string, number | undefined>();
-  readonly #pins = new Map<string, number>();
-
-  key({ box, body }: BodyKey): string {
-    return `${box}/${body}`;
-  }
-
-  pin(key: BodyKey): void {
-    this.#pins.set(this.key(key), (this.#pins.get(this.key(key)) ?? 0) + 1);
-  }
-
-  unpin(key: BodyKey): void {
-    const left = (this.#pins.get(this.key(key)) ?? 0) - 1;
-    if (left > 0) this.#pins.set(this.key(key), left);
-    else this.#pins.delete(this.key(key));
-  }
-
-  pinned(key: BodyKey): boolean {
-    return this.#pins.has(this.key(key));
-  }
-
-  needed(key: BodyKey): boolean {
-    return this.pinned(key) || this.uploads.has(this.key(key));
-  }
-
-  /** The mailbox is gone, and what was arriving for it. */
-  forget(box: number): void {
-    for (const key of this.uploads.keys()) if (key.startsWith(`${box}/`)) this.uploads.delete(key);
-  }
-
-  /** True when a body of this mailbox is being read. */
-  pinnedIn(box: number): boolean {
-    for (const key of this.#pins.keys()) if (key.startsWith(`${box}/`)) return true;
-    return false;
-  }
-}
 
 export function bodyWrites(db: Database) {
   const held = new Held();
@@ -108,19 +61,19 @@ export function bodyWrites(db: Database) {
       const key = draw.get(mailbox);
       if (key === undefined) return undefined;
       insertLoose.run(key.box, key.body);
-      held.uploads.set(held.key(key), undefined);
+      held.arrive(key);
       return key;
     },
 
     addChunk(key: BodyKey, seq: number, octets: Uint8Array): void {
       if (!isLoose.get(key.box, key.body)) throw new StoreError('no-mailbox', 'the mailbox was removed meanwhile');
       insertChunk.run(key.box, key.body, seq, octets);
-      held.uploads.set(held.key(key), undefined);
+      held.arrive(key);
     },
 
     /** Gives up a body that no message took; harmless when one did. */
     discardBody(key: BodyKey): void {
-      held.uploads.delete(held.key(key));
+      held.settle(key);
     },
 
     /** A body at hand becomes that of the message `key.body`. */
@@ -130,15 +83,15 @@ export function bodyWrites(db: Database) {
 
     /** A body that arrived in chunks becomes a message's. */
     takeBody(key: BodyKey): void {
-      if (!held.uploads.has(held.key(key)) || removeLoose.run(key.box, key.body) === 0) {
+      if (!held.arriving(key) || removeLoose.run(key.box, key.body) === 0) {
         throw new StoreError('no-body', 'the body is not there any more');
       }
-      // `held` keeps it for now: should the commit fail, the body is arriving as before.
+      // It stays held: should the commit fail, it is loose again and waits for the next append.
     },
 
     /** Clears the body of a removed message, now or, when it is long or being read, later. True: later. */
     dropBody(key: BodyKey, size: number): boolean {
-      held.uploads.delete(held.key(key));
+      held.settle(key);
       if (size <= CLEAR_AT_ONCE && !held.pinned(key)) {
         removeChunks.run(key.box, key.body);
         return false;
@@ -160,7 +113,7 @@ export function bodyWrites(db: Database) {
 
     /** Clears a little of what nobody needs any more; false when nothing was left to do. */
     clear(): boolean {
-      const loose = firstOf(allLoose.rows(), (key) => !held.needed(key));
+      const loose = firstOf(allLoose.rows(), (key) => !held.pinned(key) && !held.arriving(key));
       if (loose) clearLoose(loose);
       const doom = loose ? undefined : firstOf(doomed.rows(), ({ box }) => !held.pinnedIn(box));
       if (doom) clearDoomed(doom.box);
@@ -168,14 +121,7 @@ export function bodyWrites(db: Database) {
     },
 
     /** Gives up the uploads at which nothing has happened for long; returns how many. */
-    sweepUploads(now: number): number {
-      let given = 0;
-      for (const [key, since] of held.uploads) {
-        if (since === undefined) held.uploads.set(key, now);
-        else if (now - since >= UPLOAD_LIFE) given += Number(held.uploads.delete(key));
-      }
-      return given;
-    },
+    sweepUploads: (now: number): number => held.sweep(now, ({ box, body }) => isLoose.get(box, body) !== undefined),
   };
 }
 

@@ -8,7 +8,7 @@ export type Database = DatabaseSync;
 const LOG_PAGES = 4096;
 const LOG_BYTES = LOG_PAGES * 4096;
 /** How long a connection waits for another's lock. They are all ours and hold theirs for moments. */
-const BUSY_MS = 10_000;
+export const BUSY_MS = 10_000;
 const CACHE_KIB = 32 * 1024;
 
 export function openWriter(file: string): Database {

@@ -57,18 +57,13 @@ describe('a group', () => {
   });
 });
 
-test('a full disk fails what does not fit, and nothing after there is room again', () => {
-  const { db, operations, close } = openWrites(join(root, 'full', 'store.db'));
-  const run = groups(db, { ...operations });
-  const draft = {
-    id: 'a/b',
-    quotaBytes: 1e9,
-    quotaMessages: 1e6,
-    expires: null,
-    documents: [],
-  };
+/** A store of its own with a mailbox, and the calls that fill it. */
+function mailbox(name: string) {
+  const { db, operations, close } = openWrites(join(root, name, 'store.db'));
+  const run = groups(db, { ...operations, lose: () => db.exec('ROLLBACK') });
+  const draft = { id: 'a/b', quotaBytes: 1e9, quotaMessages: 1e6, expires: null, documents: [] };
   run([call(1, 'createMailbox', draft)]);
-  const append = (ticket: number, size: number): Call =>
+  const append = (ticket: number, size: number, body: unknown = new Uint8Array(size)): Call =>
     call(ticket, 'append', 'a/b', {
       id: ticket.toString(16).padStart(32, '0'),
       folder: 'inbox',
@@ -78,9 +73,14 @@ test('a full disk fails what does not fit, and nothing after there is room again
       arrived: 0,
       expires: null,
       entry: null,
-      body: new Uint8Array(size),
+      body,
       once: null,
     });
+  return { db, run, append, close };
+}
+
+test('a full disk fails what does not fit, and nothing after there is room again', () => {
+  const { db, run, append, close } = mailbox('full');
   const pages = Number(db.prepare('PRAGMA page_count').get()?.['page_count']);
   db.exec(`PRAGMA max_page_count = ${pages + 10}`);
   const codes = run([append(2, 100), append(3, 60_000), append(4, 100)]).map(([, , failure]) => failure?.code);
@@ -91,5 +91,16 @@ test('a full disk fails what does not fit, and nothing after there is room again
   const used = db.prepare('SELECT used_messages AS messages FROM mailboxes').get()?.['messages'];
   expect(stored).toBe(1 + codes.filter((code) => code === undefined).length);
   expect(used).toBe(stored);
+  close();
+});
+
+test('a long body is not lost with the commit that should have taken it', () => {
+  const { run, append, close } = mailbox('again');
+  const key = run([call(2, 'beginBody', 'a/b')])[0]?.[1];
+  run([call(3, 'addChunk', key, 0, new Uint8Array(100))]);
+  expect(run([append(4, 100, key), call(5, 'lose')])[0]?.[2]?.code).toBeDefined();
+  run([call(6, 'clear')]);
+  expect(run([append(7, 100, key)])[0]?.[2]).toBeUndefined();
+  expect(run([append(8, 100, key)])[0]?.[2]?.code).toBe('no-body');
   close();
 });

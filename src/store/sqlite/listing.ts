@@ -1,8 +1,8 @@
 // Reading the index of a mailbox: pages, single entries and changes, which touch no body; and the chunks of one body.
 
 import { CHUNK } from '../limits.ts';
-import type { BodyKey } from './bodies.ts';
 import { type Database, prepare, prepareTuples, snapshot } from './database.ts';
+import type { BodyKey } from './held.ts';
 
 /** An index entry on its way between threads: binary columns as hex, which travels cheaper than many small buffers. */
 export type MessageRow = [

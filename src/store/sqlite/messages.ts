@@ -2,8 +2,9 @@
 
 import { StoreError } from '../errors.ts';
 import { checkFlags } from '../limits.ts';
-import type { BodyKey, BodyWrites } from './bodies.ts';
+import type { BodyWrites } from './bodies.ts';
 import { type Database, prepare } from './database.ts';
+import type { BodyKey } from './held.ts';
 
 export interface NewMessage {
   readonly id: string;

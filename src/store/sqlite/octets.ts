@@ -3,7 +3,7 @@
 import { asBuffer } from '../../base/bytes.ts';
 import { StoreError } from '../errors.ts';
 import { CHUNK } from '../limits.ts';
-import type { BodyKey } from './bodies.ts';
+import type { BodyKey } from './held.ts';
 
 /** Chunks under way from the disk at once, for one message. */
 const AHEAD = 3;

@@ -5,7 +5,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { StoreError } from '../errors.ts';
 import { CHUNK } from '../limits.ts';
 import type { Body } from '../store.ts';
-import type { BodyKey } from './bodies.ts';
+import type { BodyKey } from './held.ts';
 import type { Link } from './link.ts';
 import type { Writes } from './writes.ts';
 

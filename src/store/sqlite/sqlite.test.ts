@@ -91,6 +91,20 @@ describe('the file', () => {
     await (await openSqliteStore({ file })).close();
   });
 
+  test('is swept without waiting for one who reads an old state', async () => {
+    const file = freshFile();
+    const store = await openSqliteStore({ file });
+    await store.mailboxes.create({ id: BOX, quota: AMPLE });
+    const reader = new DatabaseSync(file, { readOnly: true });
+    reader.exec('BEGIN; SELECT count(*) FROM mailboxes');
+    await put(store, Buffer.from('text'));
+    const start = performance.now();
+    await store.sweep(0);
+    expect(performance.now() - start).toBeLessThan(5000); // a lock is waited for twice as long
+    reader.close();
+    await store.close();
+  });
+
   test('of a later version, or of something else, is refused as it is', async () => {
     const file = freshFile();
     await (await openSqliteStore({ file })).close();
@@ -241,6 +255,20 @@ describe('a process that is killed', () => {
     await new Promise((resolve) => child.on('close', resolve));
     return said.slice(0, said.lastIndexOf('\n')).split('\n');
   }
+
+  test('holds the store until then, and not longer', async () => {
+    const file = freshFile();
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, file, 'held'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    await expect(openSqliteStore({ file })).rejects.toMatchObject({ code: 'locked' });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    child.stdout.resume();
+    child.kill('SIGKILL');
+    await ended;
+    await (await openSqliteStore({ file })).close();
+  });
 
   test('keeps every message it acknowledged, whole and once', async () => {
     const file = freshFile();

@@ -1,7 +1,8 @@
 // What has expired goes, a little at a time: each step is one call, so that appends find room between two of them.
 
+import { DAY } from '../../base/time.ts';
 import type { BodyWrites } from './bodies.ts';
-import { type Database, prepare } from './database.ts';
+import { BUSY_MS, type Database, prepare } from './database.ts';
 import type { mailboxWrites } from './mailboxes.ts';
 import type { messageWrites } from './messages.ts';
 import type { seenWrites } from './seen.ts';
@@ -11,16 +12,22 @@ const STEP = 200;
 /** Free pages given back to the file system in one step. */
 const STEP_PAGES = 256;
 /** How long a mailbox remembers what was removed from it. */
-const REMEMBER_GONE = 30 * 24 * 60 * 60 * 1000;
+const REMEMBER_GONE = 30 * DAY;
 
 export const FOLD = 'foldLog';
 
 /**
  * Moves the log into the file and empties it, so that octets which were removed are not kept there either.
- * Gives up for now when a reader still needs the log.
+ * Does not wait for a reader who still needs the log, nor tell when it fails: nothing is lost, and the next sweep tries again.
  */
 export function fold(db: Database): void {
-  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  db.exec('PRAGMA busy_timeout = 0');
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch {
+  } finally {
+    db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+  }
 }
 
 export interface SweptStep {

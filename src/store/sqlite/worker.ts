@@ -1,4 +1,4 @@
-// The worker threads of the engine: the writer, which commits in groups, the readers, and the keeper, which copies and checks.
+// The threads that stay: the writer, which commits in groups, and the readers.
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { toFailure } from './failure.ts';

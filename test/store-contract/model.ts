@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Store } from '../src/store/store.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { Kit } from './kit.ts';
 
 interface Entry {
   readonly body: string;
@@ -143,8 +144,7 @@ async function agree(store: Store, model: Model): Promise<void> {
   }
 }
 
-/** `store` gives the open store, whose mailboxes the test may remove. */
-export function modelTest(store: () => Store): void {
+export function modelTest(kit: Kit): void {
   test('random operations give what a plain model gives', async () => {
     const steps = fc.array(
       fc.oneof(create, removeBox, { arbitrary: append, weight: 5 }, remove, flag, move, makeFolder),
@@ -152,14 +152,14 @@ export function modelTest(store: () => Store): void {
     );
     await fc.assert(
       fc.asyncProperty(steps, async (some) => {
-        for (const id of await store().mailboxes.list({ limit: 10 })) await store().mailboxes.remove(id);
+        for (const id of await kit.store.mailboxes.list({ limit: 10 })) await kit.store.mailboxes.remove(id);
         const model: Model = new Map();
-        for (const step of some) await step(store(), model);
-        await agree(store(), model);
+        for (const step of some) await step(kit.store, model);
+        await agree(kit.store, model);
       }),
       { numRuns: 25 },
     );
-    await store().sweep(0);
-    expect((await store().verify()).faults).toEqual([]);
+    await kit.store.sweep(0);
+    expect((await kit.store.verify()).faults).toEqual([]);
   });
 }

@@ -1,0 +1,138 @@
+// Messages that are removed, flagged and moved, and how others learn of it.
+
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY } from '../../src/base/time.ts';
+import { CHUNK } from '../../src/store/limits.ts';
+import { AMPLE, BOX, codeFrom, type Kit, octets } from './kit.ts';
+
+export function changeTests(kit: Kit): void {
+  describe('messages that change', () => {
+    beforeEach(async () => {
+      await kit.store.mailboxes.create({ id: BOX, quota: AMPLE });
+    });
+
+    test('are removed, each once', async () => {
+      const made = await Promise.all(Array.from({ length: 450 }, (_, i) => kit.put(`${i}`)));
+      const [kept = '', ...rest] = made;
+      expect(await kit.store.messages.remove(BOX, [...rest, ...rest.slice(0, 3), '0'.repeat(32), 'junk'])).toBe(449);
+      expect(await kit.store.messages.remove(BOX, rest)).toBe(0);
+      expect(await kit.ids()).toEqual([kept]);
+      expect((await kit.store.mailboxes.get(BOX))?.used.messages).toBe(1);
+    });
+
+    test('are still read to the end when they are removed meanwhile', async () => {
+      const body = randomBytes(20 * CHUNK + 1);
+      const id = await kit.put(body);
+      const reading = await kit.store.messages.read(BOX, id);
+      const [partly, again] = [await kit.store.messages.read(BOX, id), await kit.store.messages.read(BOX, id)];
+      for await (const chunk of partly?.chunks ?? []) if (chunk.length > 0) break;
+      expect(await kit.store.messages.remove(BOX, [id])).toBe(1);
+      expect(await kit.store.messages.read(BOX, id)).toBeUndefined();
+      expect((await kit.store.usage()).bytes).toBe(0);
+      await kit.store.sweep(1);
+      expect((await octets(reading)).equals(body)).toBe(true);
+      expect(await kit.store.mailboxes.remove(BOX)).toBe(true);
+      await kit.store.sweep(2);
+      expect((await octets(again)).equals(body)).toBe(true);
+      await kit.store.sweep(3);
+      expect(await kit.store.verify()).toEqual({ mailboxes: 0, messages: 0, bytes: 0, faults: [] });
+    });
+
+    test('carry flags that are added and taken', async () => {
+      const id = await kit.put('x', { flags: ['b'] });
+      expect(await kit.store.messages.flag(BOX, id, { add: ['c', 'a'], remove: ['b', 'z'] })).toBe(true);
+      expect((await kit.store.messages.find(BOX, id))?.flags).toEqual(['a', 'c']);
+      const { modseq } = (await kit.store.messages.find(BOX, id)) ?? { modseq: 0 };
+      expect(await kit.store.messages.flag(BOX, id, { add: ['a'] })).toBe(true);
+      expect((await kit.store.messages.find(BOX, id))?.modseq).toBe(modseq);
+      expect(await kit.store.messages.flag(BOX, '0'.repeat(32), { add: ['a'] })).toBe(false);
+      expect(await kit.store.messages.move(BOX, '0'.repeat(32), 'F')).toBe(false);
+      const many = Array.from({ length: 65 }, (_, i) => `f${i}`);
+      expect(await codeFrom(kit.store.messages.flag(BOX, id, { add: many }))).toBe('invalid');
+      expect(await codeFrom(kit.store.messages.flag(BOX, id, { add: many.slice(0, 64) }))).toBe('invalid');
+      expect((await kit.store.messages.find(BOX, id))?.flags).toEqual(['a', 'c']);
+    });
+
+    test('tell what changed since', async () => {
+      const [a, b, c] = [await kit.put('a'), await kit.put('b'), await kit.put('c')];
+      const start = await kit.store.messages.changes(BOX, 0, 100);
+      expect(start.messages.map(({ id }) => id)).toEqual([a, b, c]);
+      expect([start.gone, start.more]).toEqual([[], false]);
+      expect(start.modseq).toBe((await kit.store.mailboxes.get(BOX))?.modseq);
+      expect(await kit.store.messages.changes(BOX, start.modseq, 100)).toMatchObject({ messages: [], gone: [] });
+      await kit.store.messages.remove(BOX, [b]);
+      await kit.store.messages.flag(BOX, a, { add: ['seen'] });
+      await kit.store.messages.move(BOX, c, 'F');
+      const d = await kit.put('d');
+      const next = await kit.store.messages.changes(BOX, start.modseq, 100);
+      expect(next.messages.map(({ id }) => id)).toEqual([a, c, d]);
+      expect([next.gone, next.more, next.forgotten]).toEqual([[b], false, false]);
+
+      const seen: string[] = [];
+      let [from, more] = [start.modseq, true];
+      while (more) {
+        const step = await kit.store.messages.changes(BOX, from, 1);
+        seen.push(...step.gone, ...step.messages.map(({ id }) => id));
+        [from, more] = [step.modseq, step.more];
+      }
+      expect(seen).toEqual([b, a, c, d]);
+      expect(from).toBe(next.modseq);
+    });
+
+    test('forget removals after a month, and say so', async () => {
+      const id = await kit.put('x');
+      const { modseq } = await kit.store.messages.changes(BOX, 0, 10);
+      await kit.store.messages.remove(BOX, [id]);
+      await kit.store.sweep(0);
+      await kit.store.sweep(29 * DAY);
+      expect(await kit.store.messages.changes(BOX, modseq, 10)).toMatchObject({ gone: [id], forgotten: false });
+      await kit.store.sweep(31 * DAY);
+      expect(await kit.store.messages.changes(BOX, modseq, 10)).toMatchObject({ gone: [], forgotten: true });
+      const now = await kit.store.messages.changes(BOX, 0, 10);
+      expect(now.forgotten).toBe(false);
+      expect((await kit.store.messages.changes(BOX, now.modseq, 10)).forgotten).toBe(false);
+    });
+
+    test('wake those who watch, and only them', async () => {
+      const woken: string[] = [];
+      const ends = [
+        kit.store.messages.watch(BOX, () => woken.push('one')),
+        kit.store.messages.watch(BOX, () => woken.push('two')),
+      ];
+      await kit.store.mailboxes.create({ id: 'smallmail/other', quota: AMPLE });
+      await kit.put('x', {}, 'smallmail/other');
+      expect(woken).toEqual([]);
+      const id = await kit.put('x', { expires: 50 });
+      expect(woken.splice(0)).toEqual(['one', 'two']);
+      ends[0]?.();
+      await kit.store.messages.flag(BOX, id, { add: ['a'] });
+      await kit.store.messages.flag(BOX, id, { add: ['a'] });
+      await kit.store.messages.move(BOX, id, 'F');
+      expect(woken.splice(0)).toEqual(['two', 'two']);
+      await kit.store.sweep(60);
+      expect(woken.splice(0)).toEqual(['two']);
+      await kit.store.mailboxes.remove(BOX);
+      expect(woken.splice(0)).toEqual(['two']);
+      ends[1]?.();
+      await kit.store.mailboxes.create({ id: BOX, quota: AMPLE });
+      await kit.put('x');
+      expect(woken).toEqual([]);
+    });
+
+    test('of 32 appenders at once are all there, in the order of their uids', async () => {
+      const made = await Promise.all(
+        Array.from({ length: 32 }, async (_, who) => {
+          const mine: string[] = [];
+          for (let i = 0; i < 20; i += 1) mine.push(await kit.put(`${who} ${i}`));
+          return mine;
+        }),
+      );
+      const order = await kit.ids();
+      expect(order).toHaveLength(640);
+      expect(new Set(order)).toEqual(new Set(made.flat()));
+      for (const mine of made) expect(order.filter((id) => mine.includes(id))).toEqual(mine);
+      expect((await kit.store.verify()).faults).toEqual([]);
+    });
+  });
+}
