@@ -21,23 +21,26 @@ export function changeTests(kit: Kit): void {
       expect((await kit.store.mailboxes.get(BOX))?.used.messages).toBe(1);
     });
 
-    test('are still read to the end when they are removed meanwhile', async () => {
-      const body = randomBytes(20 * CHUNK + 1);
-      const id = await kit.put(body);
-      const reading = await kit.store.messages.read(BOX, id);
-      const [partly, again] = [await kit.store.messages.read(BOX, id), await kit.store.messages.read(BOX, id)];
-      for await (const chunk of partly?.chunks ?? []) if (chunk.length > 0) break;
-      expect(await kit.store.messages.remove(BOX, [id])).toBe(1);
-      expect(await kit.store.messages.read(BOX, id)).toBeUndefined();
-      expect((await kit.store.usage()).bytes).toBe(0);
-      await kit.store.sweep(1);
-      expect((await octets(reading)).equals(body)).toBe(true);
-      expect(await kit.store.mailboxes.remove(BOX)).toBe(true);
-      await kit.store.sweep(2);
-      expect((await octets(again)).equals(body)).toBe(true);
-      await kit.store.sweep(3);
-      expect(await kit.store.verify()).toEqual({ mailboxes: 0, messages: 0, bytes: 0, faults: [] });
-    });
+    test.each([CHUNK, 2 * CHUNK, 20 * CHUNK + 1])(
+      'of %i octets are read to the end when they are removed meanwhile',
+      async (size) => {
+        const body = randomBytes(size);
+        const id = await kit.put(body);
+        const reading = await kit.store.messages.read(BOX, id);
+        const [partly, again] = [await kit.store.messages.read(BOX, id), await kit.store.messages.read(BOX, id)];
+        for await (const chunk of partly?.chunks ?? []) if (chunk.length > 0) break;
+        expect(await kit.store.messages.remove(BOX, [id])).toBe(1);
+        expect(await kit.store.messages.read(BOX, id)).toBeUndefined();
+        expect((await kit.store.usage()).bytes).toBe(0);
+        await kit.store.sweep(1);
+        expect((await octets(reading)).equals(body)).toBe(true);
+        expect(await kit.store.mailboxes.remove(BOX)).toBe(true);
+        await kit.store.sweep(2);
+        expect((await octets(again)).equals(body)).toBe(true);
+        await kit.store.sweep(3);
+        expect(await kit.store.verify()).toEqual({ mailboxes: 0, messages: 0, bytes: 0, faults: [] });
+      },
+    );
 
     test('carry flags that are added and taken', async () => {
       const id = await kit.put('x', { flags: ['b'] });
