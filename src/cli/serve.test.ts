@@ -7,13 +7,17 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fromHex } from '../base/bytes.ts';
-import { SECOND } from '../base/time.ts';
+import { SECOND, systemClock } from '../base/time.ts';
 import type { Connection } from '../net/connection.ts';
 import { dial } from '../net/dial.ts';
 import { parseEndpoint } from '../net/endpoint.ts';
+import { backUp } from '../office/backup.ts';
 import { counters } from '../office/counters.ts';
 import { dataFolderAt } from '../office/data-folder.ts';
-import { makeOffice } from '../office/office.ts';
+import { examine } from '../office/doctor.ts';
+import { makeOffice, openOffice } from '../office/office.ts';
+import { verifyOffice } from '../office/verify.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
 
 const QUIET_PORTS = '[smallmail]\nlisten = ["127.0.0.1:0"]\n[health]\nlisten = ["127.0.0.1:0"]\n';
 
@@ -167,19 +171,17 @@ describe('postern serve', () => {
     expect(await office.ended).toBe(0);
   });
 
-  test('is backed up and verified while it runs', async () => {
+  test('is backed up, verified and examined by another process while it runs, and never opened twice', async () => {
     const office = await serve();
-    const copy = join(home, 'copy');
-    const backup = await postern('backup', copy, '--json');
-    expect(JSON.parse(backup.out)).toMatchObject({
-      folder: copy,
-      files: ['keys/tls.crt', 'keys/tls.key', 'mail.sqlite', 'postern.toml'],
-    });
-    expect(JSON.parse((await postern('verify', '--json')).out)).toMatchObject({ ok: true });
-    const second = await postern('serve');
-    expect(second).toMatchObject({ status: 1, err: expect.stringContaining('in use by another process') });
-    const doctor = await postern('doctor', '--json');
-    expect(JSON.parse(doctor.out)).toMatchObject({ ok: true });
+    const copy = await backUp(folder(), join(home, 'copy'));
+    expect(copy.files).toEqual(['keys/tls.crt', 'keys/tls.key', 'mail.sqlite', 'postern.toml']);
+    for (const place of [folder(), dataFolderAt(copy.folder)]) {
+      expect(await verifyOffice(place, counters, () => {})).toMatchObject({ ok: true });
+    }
+    const findings = await examine(folder(), counters, systemClock);
+    expect(findings.filter(({ state }) => state === 'fault')).toEqual([]);
+    const again = openOffice({ folder: folder(), counters, openStore: (file) => openSqliteStore({ file }) });
+    await expect(again).rejects.toMatchObject({ code: 'locked' });
     office.child.kill('SIGTERM');
     expect(await office.ended).toBe(0);
   });
