@@ -1,16 +1,19 @@
 // What all conversations at the SmallMail counter share: the post, the settings in force, the rates, and what is worth remembering.
 
 import { Recent } from '../base/recent.ts';
-import { HOUR, MINUTE } from '../base/time.ts';
+import { HOUR, MINUTE, SECOND } from '../base/time.ts';
 import { type Rate, TokenBucket } from '../base/token-bucket.ts';
 import { KeyedBuckets } from '../post/keyed-buckets.ts';
 import type { Post } from '../post/post.ts';
+import type { Quota } from '../store/store.ts';
 import { CERTIFICATE, idOf } from './mailbox.ts';
 import { readCertificate } from './openpgp/certificate.ts';
 import { KeyError } from './openpgp/errors.ts';
 import type { SmallMailSettings } from './settings.ts';
 
-const KEYS_REMEMBERED = 10_000;
+const RECIPIENTS_REMEMBERED = 10_000;
+/** What is known of a mailbox that mail comes in for: looked up once a second, not for each letter. */
+const RECIPIENT_FRESH = SECOND;
 const KEYS_FRESH = HOUR; // a key may expire
 const USAGE_FRESH = MINUTE;
 
@@ -24,12 +27,25 @@ interface Rates {
   readonly send: Rate;
 }
 
+export interface Recipient {
+  readonly used: Readonly<Quota>;
+  readonly quota: Quota;
+  /** Ids of the keys that mail may be encrypted to; none when the mailbox's key has expired or was revoked. */
+  readonly keys: readonly string[];
+}
+
+interface Remembered extends Recipient {
+  readonly used: { bytes: number; messages: number };
+  readonly asked: number;
+  readonly keysRead: number;
+}
+
 export class Room {
   readonly post: Post;
   /** A certificate of nobody, so that asking for an unknown mailbox costs what asking for a known one does. */
   readonly decoy: Uint8Array;
   readonly #counted: ReturnType<Post['metrics']['counter']>;
-  readonly #keys = new Recent<string, { readonly ids: readonly string[]; readonly until: number }>(KEYS_REMEMBERED);
+  readonly #recipients = new Recent<string, Remembered>(RECIPIENTS_REMEMBERED);
   #settings: SmallMailSettings;
   #rates: Rates;
   #held = { bytes: 0, asked: Number.NEGATIVE_INFINITY };
@@ -72,20 +88,41 @@ export class Room {
     return this.#held.bytes >= this.#settings.total_size;
   }
 
-  /** Ids of the keys that mail for the mailbox may be encrypted to; none when its key has expired or was revoked. */
-  async encryptionKeys(mailbox: string): Promise<readonly string[]> {
+  /** The mailbox that mail is to go to, as of at most a second ago; undefined when there is none. */
+  async recipient(mailbox: string): Promise<Recipient | undefined> {
     const now = this.post.clock.now();
-    const known = this.#keys.get(mailbox);
-    if (known !== undefined && known.until > now) return known.ids;
-    const stored = await this.post.store.documents.get(idOf(mailbox), CERTIFICATE);
-    const ids = stored === undefined ? [] : await usableKeys(stored.value, now);
-    this.#keys.set(mailbox, { ids, until: now + KEYS_FRESH });
-    return ids;
+    const known = this.#recipients.get(mailbox);
+    if (known !== undefined && now - known.asked < RECIPIENT_FRESH) return known;
+    const found = await this.post.store.mailboxes.get(idOf(mailbox));
+    if (found === undefined) return undefined;
+    const keysKnown = known !== undefined && now - known.keysRead < KEYS_FRESH;
+    const recipient: Remembered = {
+      used: { ...found.used },
+      quota: found.quota,
+      asked: now,
+      keys: keysKnown ? known.keys : await this.#encryptionKeys(mailbox, now),
+      keysRead: keysKnown ? known.keysRead : now,
+    };
+    this.#recipients.set(mailbox, recipient);
+    return recipient;
   }
 
-  /** To be called when a mailbox is made or its certificate changes. */
-  keysChanged(mailbox: string): void {
-    this.#keys.delete(mailbox);
+  /** To be called when a mailbox has taken in a letter of `size` octets. */
+  tookIn(mailbox: string, size: number): void {
+    const used = this.#recipients.get(mailbox)?.used;
+    if (used === undefined) return;
+    used.bytes += size;
+    used.messages += 1;
+  }
+
+  /** To be called when a mailbox is made, its certificate changes, or it has room again. */
+  changed(mailbox: string): void {
+    this.#recipients.delete(mailbox);
+  }
+
+  async #encryptionKeys(mailbox: string, now: number): Promise<readonly string[]> {
+    const stored = await this.post.store.documents.get(idOf(mailbox), CERTIFICATE);
+    return stored === undefined ? [] : usableKeys(stored.value, now);
   }
 }
 

@@ -27,7 +27,7 @@ export const crid: CommandOf<'CRID'> = async ({ size }, session) => {
       documents: { [CERTIFICATE]: certificate.octets },
     });
     if (!made) await renewed(certificate, session); // somebody else made it just now
-    session.room.keysChanged(mailbox);
+    session.room.changed(mailbox);
   }
   await session.send({ word: 'IDCR', mailbox });
 };
@@ -51,7 +51,7 @@ async function renewed(offered: Certificate, session: Session): Promise<boolean>
     const merged = await judged(mergeCertificates(stored.value, offered));
     if (merged === undefined) return true;
     if ((await documents.put(id, CERTIFICATE, merged, stored.version)) !== undefined) {
-      session.room.keysChanged(offered.mailbox);
+      session.room.changed(offered.mailbox);
       return true;
     }
   }

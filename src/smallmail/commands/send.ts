@@ -38,21 +38,21 @@ export const send: CommandOf<'SEND'> = async ({ mailbox, size }, session) => {
     await body.discard();
     throw broken();
   }
+  if (status === 'stored') session.room.tookIn(mailbox, size);
   session.room.count('BODY', status);
   await session.send({ word: 'RCVD' });
 };
 
 /** The checks before ACCEPT, with one answer for all. Reserves nothing: the quota is looked at again when the octets are here. */
 async function admit(mailbox: string, size: number, session: Session): Promise<EncryptedBodyCheck | undefined> {
-  const { post, settings } = session.room;
+  const { settings } = session.room;
   if (size < 1 || size > settings.message_size) throw refused('size');
-  const found = await post.store.mailboxes.get(idOf(mailbox));
-  if (found === undefined) throw refused('unknown-mailbox');
-  const { used, quota } = found;
+  const recipient = await session.room.recipient(mailbox);
+  if (recipient === undefined) throw refused('unknown-mailbox');
+  const { used, quota, keys } = recipient;
   if (used.bytes + size > quota.bytes || used.messages + 1 > quota.messages) throw refused('full');
   if (await session.room.houseIsFull()) throw refused('full-house');
   if (!mayDeliver(mailbox, session)) throw refused('rate');
-  const keys = await session.room.encryptionKeys(mailbox);
   if (keys.length === 0) throw refused('key');
   return settings.check_encrypted ? new EncryptedBodyCheck(keys) : undefined;
 }
