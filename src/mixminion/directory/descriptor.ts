@@ -202,9 +202,10 @@ export class ServerDescriptor {
 
   /**
    * Whether it can be the last hop for a message to `address`. Nothing is known about exit types other than mail and
-   * mbox: those pass. Throws AddressError `address-unsupported`.   spec: mixminion-directory 10
+   * mbox: those pass. No server delivers news; the last hop of a reply block suits it.   spec: mixminion-directory 10
    */
   supportsAddress(address: Address, { size = 0, packets = 1, headers = {} }: MessageTraits = {}): boolean {
+    if (address.type === 'news' || address.type === 'reply') return address.type === 'reply';
     const { mbox, smtp, maximumFragments = 0, software = '' } = this.fields;
     const reassembles = packets > 1;
     if (reassembles && packets > maximumFragments) return false;

@@ -130,23 +130,37 @@ export class Directory {
 
   /** All descriptors that pass the filter, in the directory's order: several of one server when it has several. */
   getServers(filter: ServerFilter = {}): ServerDescriptor[] {
-    const { nickname, capabilities = {}, validBy, validUntil, recommendedOnly = false } = filter;
     return this.descriptors.filter(
-      (descriptor) =>
-        (nickname === undefined || compareNicknames(nickname, descriptor.nickname) === 0) &&
-        descriptor.hasCapabilities(capabilities) &&
-        (validBy === undefined || descriptor.fields.validAfter < Number(validBy)) &&
-        (validUntil === undefined || descriptor.fields.validUntil >= Number(validUntil)) &&
-        (!recommendedOnly || this.isRecommended(descriptor)),
+      (descriptor) => passes(descriptor, filter) && (!filter.recommendedOnly || this.isRecommended(descriptor)),
     );
   }
 
   /** Of the descriptors of one server that are valid all that time, the one published last. */
   find(nickname: string, from: When = this.#clock.now(), until: When = from): ServerDescriptor | undefined {
-    return this.getServers({ nickname })
-      .filter((descriptor) => descriptor.isValidFrom(from, until))
-      .sort((a, b) => b.fields.published - a.fields.published)[0];
+    return latestValid(this.getServers({ nickname }), from, until);
   }
+}
+
+/** Of descriptors of one server that are valid all that time, the one published last. */
+export function latestValid(
+  descriptors: readonly ServerDescriptor[],
+  from: When,
+  until: When,
+): ServerDescriptor | undefined {
+  return descriptors
+    .filter((descriptor) => descriptor.isValidFrom(from, until))
+    .sort((a, b) => b.fields.published - a.fields.published)[0];
+}
+
+/** Whether a descriptor passes all of the filter but `recommendedOnly`, which is for the directory to say. */
+export function passes(descriptor: ServerDescriptor, filter: ServerFilter): boolean {
+  const { nickname, capabilities = {}, validBy, validUntil } = filter;
+  return (
+    (nickname === undefined || compareNicknames(nickname, descriptor.nickname) === 0) &&
+    descriptor.hasCapabilities(capabilities) &&
+    (validBy === undefined || descriptor.fields.validAfter < Number(validBy)) &&
+    (validUntil === undefined || descriptor.fields.validUntil >= Number(validUntil))
+  );
 }
 
 function textOf(data: Uint8Array): string {

@@ -266,7 +266,8 @@ class PathChooser {
   }
 }
 
-function nodeOf(server: ServerDescriptor): PathNode {
+/** A server as packets name it. Throws PathError `no-path` for one that takes no packets. */
+export function nodeOf(server: ServerDescriptor): PathNode {
   const { hostname: host, port, keyId, packetKey } = server;
   if (host === undefined || port === undefined) throw noPath(`${server.nickname} takes no packets`);
   return { address: { form: 'host', host, port, keyId }, packetKey };

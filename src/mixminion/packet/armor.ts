@@ -62,6 +62,19 @@ export function readArmor(text: Uint8Array, name: ArmorName): ArmorBlock[] {
   return blocks;
 }
 
+/**
+ * Where the first block of that name ends: the offset behind its END line. Undefined when there is no block, or it does
+ * not end.
+ */
+export function endOfFirstBlock(text: Uint8Array, name: ArmorName): number | undefined {
+  const letters = asBuffer(text).toString('latin1');
+  const end = markerLine('END', name);
+  const opened = markerLine('BEGIN', name).exec(letters);
+  if (opened === null) return undefined;
+  end.lastIndex = opened.index + opened[0].length;
+  return end.exec(letters) === null ? undefined : Math.min(letters.length, end.lastIndex + 1);
+}
+
 /** The text that a body holds. Its last line end stays, a CR in front of it too.   spec: mixminion-e2e 8.2 */
 export function readText(body: Uint8Array): Buffer {
   return Buffer.from(

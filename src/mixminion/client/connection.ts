@@ -1,0 +1,140 @@
+// A connection to a server, and the delivery of many packets over as many connections as they need.
+// spec: mixminion-client-api 8
+
+import type { TLSSocket } from 'node:tls';
+import { type Random, shuffle, systemRandom } from '../../base/random.ts';
+import { ServerDescriptor } from '../directory/descriptor.ts';
+import { nodeOf } from '../directory/path-choice.ts';
+import { MmtpConnection as Connection, type MmtpOptions } from '../mmtp/client.ts';
+import type { Hop } from '../mmtp/link.ts';
+import { Mix3ClosedError, type Mix3Error, Mix3RejectedError } from './errors.ts';
+import { Packet } from './packet.ts';
+import { asApi, asMix3Error } from './translate.ts';
+
+/** Errors: Mix3ClosedError and what extends it. After any but Mix3RejectedError the connection is of no more use. */
+export class MmtpConnection {
+  /** The server meant. */
+  readonly server: Hop;
+  readonly #connection: Connection;
+
+  /** Nothing is sent before `connect`. Throws Mix3NoPathError for a server that takes no packets. */
+  constructor(server: ServerDescriptor | Hop, options: MmtpOptions = {}) {
+    this.server = asApi(() => hopOf(server));
+    this.#connection = new Connection(this.server, options);
+  }
+
+  /** Undefined before `connect` and after the end. */
+  get socket(): TLSSocket | undefined {
+    return this.#connection.socket;
+  }
+
+  /** Packets and padding sent, in part too, and answers received (`mix3_mmtp_get_n_packets` and its kin). */
+  get counts(): { readonly packets: number; readonly padding: number; readonly acks: number } {
+    return this.#connection.counts;
+  }
+
+  /** TLS, the check of the certificates, and the line of versions. */
+  connect(): Promise<void> {
+    return asApi(() => this.#connection.connect());
+  }
+
+  /** Resolves when the packet is written: `awaitAcks` tells whether it arrived. At most six go without an answer. */
+  sendPacket(packet: Packet | Uint8Array): Promise<void> {
+    return asApi(() => this.#connection.sendPacket(octetsOf(packet)));
+  }
+
+  /** Sends 32768 octets that mean nothing, random ones when none are given. */
+  sendPadding(octets?: Uint8Array): Promise<void> {
+    return asApi(() => this.#connection.sendPadding(octets));
+  }
+
+  /** Resolves when all that was sent before is received. Throws Mix3RejectedError when the server did not take a packet. */
+  awaitAcks(): Promise<void> {
+    return asApi(() => this.#connection.awaitAcks());
+  }
+
+  /** Sends one packet and waits for its own answer. */
+  deliver(packet: Packet | Uint8Array): Promise<'received' | 'rejected'> {
+    return asApi(() => this.#connection.deliver(octetsOf(packet)));
+  }
+
+  /** MMTP 0.3 has no renegotiation any more, nor has TLS 1.3: this does nothing, but throws Mix3ClosedError when closed. */
+  async renegotiate(): Promise<void> {
+    if (this.socket === undefined) throw new Mix3ClosedError('the connection is not open');
+  }
+
+  /** Waits for the answers that are still out, and says goodbye. Never throws. */
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  /** Ends it at once. */
+  destroy(): void {
+    this.#connection.destroy();
+  }
+}
+
+export interface SendOptions extends MmtpOptions {
+  /** The order of servers and packets; fills padding as well. */
+  readonly random?: Random;
+  /** Told of each packet as soon as it is decided; `error` is undefined for one that was received. */
+  readonly onResult?: (packet: Packet, error: Mix3Error | undefined) => void;
+}
+
+/**
+ * Delivers packets, one connection for each first hop, in random order. Resolves to those that were not received: all
+ * but those refused by Mix3BadAuthError may be tried again.   spec: mixminion-e2e 1
+ */
+export async function sendPackets(packets: readonly Packet[], options: SendOptions = {}): Promise<Packet[]> {
+  const { random = systemRandom, onResult } = options;
+  const byServer = new Map<string, Packet[]>();
+  for (const packet of packets) {
+    const { host, port, keyId } = packet.firstHop;
+    const server = `${host} ${port} ${Buffer.from(keyId).toString('hex')}`;
+    byServer.set(server, [...(byServer.get(server) ?? []), packet]);
+  }
+  const undelivered: Packet[] = [];
+  for (const group of shuffle(random, [...byServer.values()])) {
+    const results = await deliverAll(shuffle(random, group), options);
+    for (const [place, packet] of group.entries()) {
+      const error = results[place];
+      if (error !== undefined) undelivered.push(packet);
+      onResult?.(packet, error);
+    }
+  }
+  return undelivered;
+}
+
+/** For each packet to one server what kept it from being received. */
+async function deliverAll(packets: readonly Packet[], options: MmtpOptions): Promise<(Mix3Error | undefined)[]> {
+  const [first] = packets;
+  if (first === undefined) return [];
+  const connection = new MmtpConnection(first.firstHop, options);
+  try {
+    await connection.connect();
+  } catch (error) {
+    return packets.map(() => errorOf(error));
+  }
+  const outcomes = await Promise.allSettled(packets.map((packet) => connection.deliver(packet)));
+  await connection.close();
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') return errorOf(outcome.reason);
+    return outcome.value === 'received' ? undefined : new Mix3RejectedError('the server rejects the packet');
+  });
+}
+
+function errorOf(error: unknown): Mix3Error {
+  const known = asMix3Error(error);
+  if (known instanceof Mix3ClosedError) return known;
+  throw error; // not of the network
+}
+
+function hopOf(server: ServerDescriptor | Hop): Hop {
+  if (!(server instanceof ServerDescriptor)) return server;
+  const { host, port, keyId } = nodeOf(server).address;
+  return { host, port, keyId, nickname: server.nickname };
+}
+
+function octetsOf(packet: Packet | Uint8Array): Uint8Array {
+  return packet instanceof Packet ? packet.bytes : packet;
+}
