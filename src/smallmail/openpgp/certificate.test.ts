@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Gpg, openGpg } from '../../../test/gpg.ts';
+import { VECTOR } from '../../../test/support/smallmail-vector.ts';
 import { DAY } from '../../base/time.ts';
 import { mergeCertificates, readCertificate } from './certificate.ts';
 import { KeyError } from './errors.ts';
 import { readPackets, TAG, writePacket } from './packets.ts';
-import { VECTOR } from './vector.testing.ts';
 
 const NOW = Date.UTC(2026, 10, 22);
 let gpg: Gpg;
