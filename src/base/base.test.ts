@@ -19,6 +19,7 @@ test('sizes and durations read as people write them', () => {
 
 test('a mistyped word finds its neighbour, a strange one finds none', () => {
   expect(nearest('lisen', ['listen', 'limits', 'log'])).toBe('listen');
+  expect(nearest('nmae', ['name', 'port'])).toBe('name');
   expect(nearest('frobnicate', ['listen', 'limits', 'log'])).toBeUndefined();
 });
 
