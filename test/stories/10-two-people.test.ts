@@ -1,7 +1,7 @@
 // Alice and Bob, each with a home of their own, exchange keys by hand and letters over the server.
 
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Client, openClient } from '../support/client.ts';
 import { makeDataFolder, type OfficeProcess, startOffice } from '../support/office.ts';
 
@@ -69,4 +69,18 @@ test('an anonymous letter names nobody, and looks like any other on the server',
   const letters = await bob.ask<{ number: number; from: string; signed: string }[]>('list', 'bob');
   expect(letters).toMatchObject([{ from: '(nobody)', signed: '' }]);
   expect(await bob.run('read', 'bob', '1')).toContain('anybody may have written this');
+});
+
+test('a sealed mailbox opens with its passphrase only', async () => {
+  const server = `localhost:${office.port('SmallMail')}`;
+  expect(await bob.fails('new', 'safe', '--sealed', '--server', server)).toContain('POSTERN_PASSPHRASE');
+  vi.stubEnv('POSTERN_PASSPHRASE', 'correct horse');
+  await bob.run('new', 'safe', '--sealed', '--server', server);
+  await bob.run('send', 'safe', 'for your eyes', '--from', 'safe');
+  expect(await bob.ask('list', 'safe')).toMatchObject([{ from: 'safe', signed: 'yes' }]);
+  vi.stubEnv('POSTERN_PASSPHRASE', 'wrong');
+  expect(await bob.fails('read', 'safe', '1')).toContain('passphrase is not the right one');
+  vi.unstubAllEnvs();
+  expect(await bob.fails('read', 'safe', '1')).toContain('POSTERN_PASSPHRASE');
+  expect(await bob.run('address', 'safe')).toContain('fingerprint');
 });

@@ -13,9 +13,14 @@ export async function askSecret(question: string): Promise<string | undefined> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const given = new AbortController();
+  lines.once('SIGINT', () => given.abort());
   process.stderr.write(question);
   try {
-    return await lines.question('');
+    return await lines.question('', { signal: given.signal });
+  } catch (cause) {
+    if (given.signal.aborted) throw new UsageError('no passphrase was given');
+    throw cause;
   } finally {
     lines.close();
     process.stderr.write('\n');
