@@ -3,15 +3,9 @@
 import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { codeOf, messageOf, PosternError } from '../base/errors.ts';
+import { replaceFile, syncFolder } from '../base/files.ts';
 import { keep } from '../store/sqlite/keep.ts';
-import {
-  checkDataFolder,
-  type DataFolder,
-  dataFolderAt,
-  makeDataFolder,
-  syncFolder,
-  writePrivateFile,
-} from './data-folder.ts';
+import { checkDataFolder, type DataFolder, dataFolderAt, makeDataFolder } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
 
 export interface BackupReport {
@@ -43,9 +37,9 @@ export async function backUp(folder: DataFolder, to: string): Promise<BackupRepo
     await makeDataFolder(copy);
     await keep({ work: 'copy', file: folder.database, path: copy.database }, new AbortController().signal);
     for (const name of await readdir(folder.keys)) {
-      await writePrivateFile(join(copy.keys, name), await readFile(join(folder.keys, name)));
+      await replaceFile(join(copy.keys, name), await readFile(join(folder.keys, name)));
     }
-    await writePrivateFile(copy.config, await readFile(folder.config));
+    await replaceFile(copy.config, await readFile(folder.config));
     await refuseExisting(target); // rename would take the place of an empty folder made meanwhile
     await rename(draft, target);
     await syncFolder(dirname(target));

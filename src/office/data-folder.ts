@@ -1,7 +1,7 @@
 // The one folder that an office owns: what lies where in it, and the rule that nobody else on the machine may look inside.
 
-import { type FileHandle, mkdir, open, readdir, rename, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { codeOf, messageOf } from '../base/errors.ts';
 import { OfficeError } from './errors.ts';
 
@@ -16,7 +16,6 @@ export interface DataFolder {
 }
 
 const OWNER_ONLY_FOLDER = 0o700;
-const OWNER_ONLY_FILE = 0o600;
 const OTHERS = 0o077;
 
 export function dataFolderAt(path: string): DataFolder {
@@ -83,33 +82,6 @@ export async function openToOthers(folder: DataFolder): Promise<string[]> {
     if ((mode & OTHERS) !== 0) found.push(file);
   }
   return found;
-}
-
-/** Writes a whole file, mode 0600, so that after a crash it is the old one or the new one, and never a part of either. */
-export async function writePrivateFile(path: string, data: string | Uint8Array): Promise<void> {
-  const draft = `${path}.new`;
-  const file = await open(draft, 'w', OWNER_ONLY_FILE);
-  await closing(file, async () => {
-    await file.chmod(OWNER_ONLY_FILE); // an older draft may have been left with another mode
-    await file.writeFile(data);
-    await file.sync();
-  });
-  await rename(draft, path);
-  await syncFolder(dirname(path));
-}
-
-/** Makes new names in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  await closing(folder, () => folder.sync());
-}
-
-async function closing(file: FileHandle, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } finally {
-    await file.close();
-  }
 }
 
 async function statOf(path: string) {

@@ -5,10 +5,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { codeOf, messageOf } from '../base/errors.ts';
+import { replaceFile } from '../base/files.ts';
 import { DAY } from '../base/time.ts';
 import { isLoopback } from '../net/endpoint.ts';
 import { makeSelfSigned, makeTlsKey, readTlsIdentity, type TlsIdentity } from '../net/tls-identity.ts';
-import { type DataFolder, writePrivateFile } from './data-folder.ts';
+import type { DataFolder } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
 import type { Settings } from './settings.ts';
 
@@ -24,7 +25,7 @@ export async function loadIdentity(folder: DataFolder, settings: Settings, now: 
   if (given !== undefined) return given;
   const ownKey = await readOr(folder.tlsKey, async () => {
     const made = makeTlsKey();
-    await writePrivateFile(folder.tlsKey, made);
+    await replaceFile(folder.tlsKey, made);
     return made;
   });
   const { name } = settings.office;
@@ -34,7 +35,7 @@ export async function loadIdentity(folder: DataFolder, settings: Settings, now: 
     if (carries(ownCertificate, name) && identity.validUntil - now > RENEW_BEFORE) return identity;
   }
   const renewed = await makeSelfSigned(name, ownKey, now);
-  await writePrivateFile(folder.tlsCertificate, renewed.certificate);
+  await replaceFile(folder.tlsCertificate, renewed.certificate);
   return renewed;
 }
 

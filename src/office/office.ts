@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../base/errors.ts';
+import { replaceFile } from '../base/files.ts';
 import type { Log } from '../base/log.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { nearest } from '../base/text.ts';
@@ -16,7 +17,7 @@ import type { Store } from '../store/store.ts';
 import { readConfigFile } from './config-file.ts';
 import { writeConfig } from './config-template.ts';
 import { refuseDangers } from './dangers.ts';
-import { checkDataFolder, type DataFolder, makeDataFolder, writePrivateFile } from './data-folder.ts';
+import { checkDataFolder, type DataFolder, makeDataFolder } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
 import { type Health, openHealthPage, storeProbe } from './health.ts';
 import { startHousekeeping } from './housekeeping.ts';
@@ -76,7 +77,7 @@ interface Plan {
 export async function makeOffice(folder: DataFolder, counters: readonly AnyCounter[]): Promise<boolean> {
   await makeDataFolder(folder);
   if (existsSync(folder.config)) return false;
-  await writePrivateFile(folder.config, writeConfig(settingsSchema(counters)));
+  await replaceFile(folder.config, writeConfig(settingsSchema(counters)));
   return true;
 }
 

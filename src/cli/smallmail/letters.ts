@@ -6,10 +6,10 @@ import { text as textOf } from 'node:stream/consumers';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { shuffle, systemRandom } from '../../base/random.ts';
 import { formatDuration, formatSize } from '../../base/text.ts';
-import { SECOND, systemClock } from '../../base/time.ts';
+import { SECOND, sleep, systemClock } from '../../base/time.ts';
 import { formatAddress } from '../../smallmail/client/address.ts';
 import { listContacts } from '../../smallmail/client/contacts.ts';
-import { type Courier, drawDelay, sleepAwake } from '../../smallmail/client/courier.ts';
+import { type Courier, drawDelay } from '../../smallmail/client/courier.ts';
 import { ClientError } from '../../smallmail/client/errors.ts';
 import { deleteLetter, fetchMailbox } from '../../smallmail/client/fetching.ts';
 import { type Home, mailboxLabels, readMailbox } from '../../smallmail/client/home.ts';
@@ -55,7 +55,7 @@ export async function sendLetter(recipient: string, given: string | undefined, o
   if (delay > 0) {
     const note = `the letter leaves in ${inWords(delay)}; when this is ended before, \`postern smallmail fetch\` sends it`;
     print(note, process.stderr);
-    await sleepAwake(systemClock, delay);
+    await sleep(systemClock, delay);
   }
   await withCourier(options, about, (courier) => carryLetter(courier, waiting));
   if (options.json) printJson({ to: formatAddress(to), size: body.length });
@@ -236,8 +236,7 @@ export async function fetchLetters(
       const mailbox = await readMailbox(home, label);
       const own = await unlock(mailbox);
       // Mailboxes that are opened one after the other at once would be known for one person's.   spec: smallmail 2.11
-      if (place > 0)
-        await sleepAwake(systemClock, drawDelay({ ...courier, longestDelay: SHORT_DELAY }, mailbox.address));
+      if (place > 0) await sleep(systemClock, drawDelay({ ...courier, longestDelay: SHORT_DELAY }, mailbox.address));
       try {
         const { saved } = await fetchMailbox(courier, mailbox, own, { remove: options.delete === true });
         report.push({ name: label, fetched: saved.map(({ number }) => number) });

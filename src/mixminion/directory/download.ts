@@ -1,9 +1,9 @@
 // Fetches a directory by HTTP, with a limit on its size and on the time.   spec: mixminion-directory 6.1
 
-import { open, rename, rm } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { messageOf } from '../../base/errors.ts';
+import { replaceFile } from '../../base/files.ts';
 import { type Clock, MINUTE, systemClock } from '../../base/time.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';
 import { DownloadError } from './errors.ts';
@@ -66,20 +66,7 @@ export async function downloadDirectoryTo(
 ): Promise<Directory> {
   const data = await downloadDirectory(server, options);
   const directory = Directory.parse(data, options);
-  const fresh = `${path}.new`;
-  try {
-    const file = await open(fresh, 'w', 0o600);
-    try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(fresh, path);
-  } catch (error) {
-    await rm(fresh, { force: true });
-    throw error;
-  }
+  await replaceFile(path, data);
   return directory;
 }
 

@@ -94,7 +94,7 @@ export async function withRetries<T>(courier: Courier, attempt: (further: () => 
       const pause = PAUSES[failures];
       if (!isPassing(error) || pause === undefined) throw error;
       failures += 1;
-      await sleepAwake(courier.clock, pause);
+      await sleep(courier.clock, pause);
     }
   }
 }
@@ -112,10 +112,4 @@ function isPassing(error: unknown): boolean {
 /** A random wait in milliseconds; none for a server on this machine, where nobody is in between.   spec: smallmail 2.11 */
 export function drawDelay({ random, longestDelay }: Courier, at: Endpoint): number {
   return isLoopback(at.host) ? 0 : randomInt(random, longestDelay + 1);
-}
-
-/** A wait that keeps the process alive until it is over. */
-export async function sleepAwake(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  const awake = setInterval(() => {}, 2 ** 30);
-  await sleep(clock, ms, signal).finally(() => clearInterval(awake));
 }

@@ -3,7 +3,6 @@
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { codeOf } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
@@ -53,15 +52,6 @@ export async function readDocument<Shape extends z.ZodType>(
 /** Durable when it resolves. */
 export async function writeDocument(path: string, value: unknown): Promise<void> {
   await replaceFile(path, `${JSON.stringify(value, undefined, 2)}\n`);
-}
-
-/** Renames a file within the same file system; durable when it resolves. */
-export async function moveFile(from: string, to: string): Promise<void> {
-  const file = await open(from, 'r');
-  await file.sync().finally(() => file.close());
-  await rename(from, to);
-  const folder = await open(dirname(to), 'r');
-  await folder.sync().finally(() => folder.close());
 }
 
 /** Names in a folder in order; none when the folder is not there. */

@@ -2,8 +2,9 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { moveFile } from '../../base/files.ts';
 import { ClientError } from './errors.ts';
-import { moveFile, namesIn, readOctets } from './folder.ts';
+import { namesIn, readOctets } from './folder.ts';
 import { folderOf, type Home } from './home.ts';
 
 const NAME = /^(\d{6,})-([A-Za-z0-9_-]{1,64})\.pgp$/;
