@@ -30,11 +30,11 @@ export class Packet {
 export interface PacketOptions {
   readonly path1: readonly ServerDescriptor[];
   /** The second leg of a packet of one's own ... */
-  readonly path2?: readonly ServerDescriptor[];
+  readonly path2?: readonly ServerDescriptor[] | undefined;
   /** ... or the reply block that gives it: one of the two. Have a `SurbLog` mark it as used before. */
-  readonly surb?: Surb;
+  readonly surb?: Surb | undefined;
   /** The recipient, as it was packaged for; a reply has none, or `{ type: 'reply' }`. */
-  readonly address?: Address;
+  readonly address?: Address | undefined;
   readonly payload: Payload;
   /** The tag (1 octet, then 19) where one is drawn, secrets of both legs (16 each), padding of header 2, of header 1. */
   readonly random?: Random;
