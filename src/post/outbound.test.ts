@@ -56,10 +56,11 @@ describe('a job', () => {
     const start = clock.now();
     const { outbound, tried, given } = worker([{ fate: 'later', body: Buffer.from('rest') }, { fate: 'later' }]);
     await outbound.push('a', Buffer.from('letter'));
+    await pass(2 * HOUR, () => tried.length >= 5); // the quick tries
     await pass(8 * DAY, isEmpty);
     expect(tried[0]?.text).toBe('letter');
     expect(tried[1]?.text).toBe('rest');
-    expect(tried.length).toBeGreaterThan(20);
+    expect(tried.length).toBeGreaterThan(15);
     expect(tried.at(-1)?.at).toBeLessThanOrEqual(start + 5 * DAY + HOUR);
     expect(given).toEqual([{ id: 'a', reason: 'expired' }]);
     await outbound.stop(SECOND);
