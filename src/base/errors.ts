@@ -1,11 +1,11 @@
 // The root of every error that Postern throws on purpose. `code` is for programs, `message` for the person who reads it.
 
-export class PosternError extends Error {
-  readonly code: string;
+export class PosternError<Code extends string = string> extends Error {
+  readonly code: Code;
   /** What the reader can do about it, when there is something. */
   readonly remedy: string | undefined;
 
-  constructor(code: string, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+  constructor(code: Code, message: string, options: { remedy?: string; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;

@@ -12,9 +12,7 @@ export type CryptoErrorCode =
   | 'undecryptable'; // none of the keys at hand opens it
 
 /** A key, a padding or a signature that is not what it should be. No secret is in the text. */
-export class CryptoError extends PosternError {
-  declare readonly code: CryptoErrorCode;
-
+export class CryptoError extends PosternError<CryptoErrorCode> {
   constructor(code: CryptoErrorCode, message: string, options?: { cause?: unknown }) {
     super(code, message, options);
   }

@@ -16,10 +16,4 @@ export type NetFailure =
   /** TLS failed, or the peer's key is not the pinned one. */
   | 'tls';
 
-export class NetError extends PosternError {
-  declare readonly code: NetFailure;
-
-  constructor(code: NetFailure, message: string, options: { remedy?: string; cause?: unknown } = {}) {
-    super(code, message, options);
-  }
-}
+export class NetError extends PosternError<NetFailure> {}

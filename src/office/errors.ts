@@ -16,10 +16,4 @@ export type OfficeErrorCode =
   /** The health port cannot be had. */
   | 'health';
 
-export class OfficeError extends PosternError {
-  declare readonly code: OfficeErrorCode;
-
-  constructor(code: OfficeErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
-    super(code, message, options);
-  }
-}
+export class OfficeError extends PosternError<OfficeErrorCode> {}

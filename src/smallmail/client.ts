@@ -23,13 +23,7 @@ export type SmallMailFailure =
   /** What came is not SmallMail. Nothing more is sent. */
   | 'nonsense';
 
-export class SmallMailError extends PosternError {
-  declare readonly code: SmallMailFailure;
-
-  constructor(code: SmallMailFailure, message: string, options: { remedy?: string; cause?: unknown } = {}) {
-    super(code, message, options);
-  }
-}
+export class SmallMailError extends PosternError<SmallMailFailure> {}
 
 export interface ListedMessage {
   readonly id: string;

@@ -65,8 +65,7 @@ export type ClientWord = ClientLine['word'];
 export type ErrorWord = 'NotImplemented' | 'BadParam' | 'BadCommand' | 'ServerError' | 'ProtocolError' | 'NoMessage';
 
 /** A line that is not in the grammar. `code` is the word that answers it. */
-export class WireError extends PosternError {
-  declare readonly code: 'BadCommand' | 'BadParam' | 'ProtocolError';
+export class WireError extends PosternError<'BadCommand' | 'BadParam' | 'ProtocolError'> {
   /** The command word, when it was a known one. */
   readonly word: string | undefined;
 

@@ -26,10 +26,4 @@ export type StoreErrorCode =
   /** A fault of ours. */
   | 'internal';
 
-export class StoreError extends PosternError {
-  declare readonly code: StoreErrorCode;
-
-  constructor(code: StoreErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
-    super(code, message, options);
-  }
-}
+export class StoreError extends PosternError<StoreErrorCode> {}

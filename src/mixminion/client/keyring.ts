@@ -53,9 +53,7 @@ export const EMPTY_KEY_RING: KeyRing = { secrets: [], others: [] };
 export type KeyRingErrorCode = 'keyring' | 'keyring-obsolete' | 'passphrase' | 'identity';
 
 /** A key ring that is malformed, of an old kind, or sealed under another passphrase; or an impossible identity name. */
-export class KeyRingError extends PosternError {
-  declare readonly code: KeyRingErrorCode;
-
+export class KeyRingError extends PosternError<KeyRingErrorCode> {
   constructor(code: KeyRingErrorCode, message: string, remedy?: string) {
     super(code, message, remedy === undefined ? {} : { remedy });
   }

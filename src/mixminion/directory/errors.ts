@@ -12,13 +12,7 @@ export type DirectoryErrorCode =
   | 'signature';
 
 /** A descriptor, a directory or a setting that is not acceptable. */
-export class DirectoryError extends PosternError {
-  declare readonly code: DirectoryErrorCode;
-
-  constructor(code: DirectoryErrorCode, message: string, options?: { remedy?: string; cause?: unknown }) {
-    super(code, message, options);
-  }
-}
+export class DirectoryError extends PosternError<DirectoryErrorCode> {}
 
 export type PathErrorCode =
   /** The specifier is malformed, or too short for its use. */
@@ -29,13 +23,7 @@ export type PathErrorCode =
   | 'no-path';
 
 /** A path specifier that is malformed or cannot be satisfied. */
-export class PathError extends PosternError {
-  declare readonly code: PathErrorCode;
-
-  constructor(code: PathErrorCode, message: string, options?: { remedy?: string; cause?: unknown }) {
-    super(code, message, options);
-  }
-}
+export class PathError extends PosternError<PathErrorCode> {}
 
 export type AddressErrorCode =
   /** The text is none of the known forms. */
@@ -44,13 +32,7 @@ export type AddressErrorCode =
   | 'address-unsupported';
 
 /** A recipient that cannot be written to. */
-export class AddressError extends PosternError {
-  declare readonly code: AddressErrorCode;
-
-  constructor(code: AddressErrorCode, message: string, options?: { remedy?: string; cause?: unknown }) {
-    super(code, message, options);
-  }
-}
+export class AddressError extends PosternError<AddressErrorCode> {}
 
 export type DownloadErrorCode =
   /** More octets than were allowed. */
@@ -61,10 +43,4 @@ export type DownloadErrorCode =
   | 'download-failed';
 
 /** A directory that did not arrive. */
-export class DownloadError extends PosternError {
-  declare readonly code: DownloadErrorCode;
-
-  constructor(code: DownloadErrorCode, message: string, options?: { remedy?: string; cause?: unknown }) {
-    super(code, message, options);
-  }
-}
+export class DownloadError extends PosternError<DownloadErrorCode> {}

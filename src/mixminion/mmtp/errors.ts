@@ -17,13 +17,7 @@ export type MmtpErrorCode =
   | 'mmtp-protocol';
 
 /** A packet or a connection that failed between two servers. */
-export class MmtpError extends PosternError {
-  declare readonly code: MmtpErrorCode;
-
-  constructor(code: MmtpErrorCode, message: string, options?: { remedy?: string; cause?: unknown }) {
-    super(code, message, options);
-  }
-
+export class MmtpError extends PosternError<MmtpErrorCode> {
   /** Whether the same packet may be sent to the same address again later. */
   get retriable(): boolean {
     return this.code !== 'mmtp-auth';

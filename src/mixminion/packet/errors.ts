@@ -16,8 +16,7 @@ type PacketErrorCode =
   | 'argument' // a build that was asked for what no packet can hold
   | 'path-too-long';
 
-class PacketError extends PosternError {
-  declare readonly code: PacketErrorCode;
+class PacketError extends PosternError<PacketErrorCode> {
   /** Set when the packet got far enough to count as seen: the node must remember it as it does that of a good one. */
   readonly replayHash: Buffer | undefined;
 

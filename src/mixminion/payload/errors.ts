@@ -17,13 +17,7 @@ export type PayloadErrorCode =
   | 'too-large'; // a message that no one should send
 
 /** Malformed or unacceptable. */
-export class PayloadError extends PosternError {
-  declare readonly code: PayloadErrorCode;
-
-  constructor(code: PayloadErrorCode, message: string, options?: { remedy?: string; cause?: unknown }) {
-    super(code, message, options);
-  }
-}
+export class PayloadError extends PosternError<PayloadErrorCode> {}
 
 /** The message would inflate beyond its limit. It stays readable to whoever insists: `compressed` holds it. */
 export class OvercompressedError extends PayloadError {

@@ -26,10 +26,4 @@ export type ClientErrorCode =
   /** The server did not do what was asked, after all that could be tried. */
   | 'undone';
 
-export class ClientError extends PosternError {
-  declare readonly code: ClientErrorCode;
-
-  constructor(code: ClientErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
-    super(code, message, options);
-  }
-}
+export class ClientError extends PosternError<ClientErrorCode> {}

@@ -16,10 +16,4 @@ type KeyErrorCode =
   | 'unwanted';
 
 /** A key that no mailbox is made for. */
-export class KeyError extends PosternError {
-  declare readonly code: KeyErrorCode;
-
-  constructor(code: KeyErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
-    super(code, message, options);
-  }
-}
+export class KeyError extends PosternError<KeyErrorCode> {}
