@@ -40,12 +40,13 @@ export function fileSurbLog(path: string): SurbLogStorage {
     async add(more) {
       const known = await marks();
       if (known.size === 0) await rewrite(known); // begins the file, or takes away what a crash left of a first line
-      const file = await open(path, 'a');
       try {
+        await using file = await open(path, 'a');
         await file.appendFile(more.map(lineOf).join(''));
         await file.datasync();
-      } finally {
-        await file.close();
+      } catch (error) {
+        loading = undefined; // the file may end in part of a line: the next step reads it again and cuts that off
+        throw error;
       }
       for (const { digest, expires } of more) known.set(digest, expires);
     },

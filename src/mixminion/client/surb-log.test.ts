@@ -1,12 +1,13 @@
 // No reply block is used twice: not by two callers, not after a crash between mark and use, not with a log cut short.
 // spec: mixminion-client-api 7
 
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   fileSurbLog,
+  Mix3BadArgsError,
   Mix3SurbUnusableError,
   memorySurbLog,
   primitives,
@@ -115,6 +116,21 @@ test('a line that a crash cut short is no mark, and swallows none that follow', 
   expect(await new SurbLog(fileSurbLog(path), clock).isUsed(surb(1))).toBe(true);
   appendFileSync(path, 'not a mark\n');
   expect(await new SurbLog(fileSurbLog(path), clock).isUsed(surb(1))).toBe(true);
+});
+
+test('what a failed write left of a line does not swallow the next mark', async () => {
+  const path = join(folder, 'log');
+  const log = new SurbLog(fileSurbLog(path), clock);
+  await log.markUsed(surb(1));
+  const whole = readFileSync(path, 'latin1');
+  rmSync(path);
+  mkdirSync(path); // nobody can write here
+  await expect(log.markUsed(surb(2))).rejects.toThrow(Mix3BadArgsError);
+  rmSync(path, { recursive: true });
+  writeFileSync(path, `${whole}ffff`);
+  await log.markUsed(surb(3));
+  const after = new SurbLog(fileSurbLog(path), clock);
+  expect(await Promise.all([1, 2, 3].map((name) => after.isUsed(surb(name))))).toEqual([true, false, true]);
 });
 
 test.each(['memory', 'file'])(
