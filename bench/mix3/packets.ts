@@ -2,8 +2,6 @@
 // rate does not show: that the time of a refusal does not tell why, and that a mix that runs does not grow.
 
 import { constants, createPrivateKey, createPublicKey, privateDecrypt, publicEncrypt } from 'node:crypto';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { systemRandom } from '../../src/base/random.ts';
 import { CryptoError } from '../../src/crypto/errors.ts';
 import { oaepPad } from '../../src/crypto/oaep.ts';
@@ -14,14 +12,14 @@ import type { PathNode } from '../../src/mixminion/packet/path.ts';
 import { RoutingType } from '../../src/mixminion/packet/routing.ts';
 import { unwrap } from '../../src/mixminion/packet/unwrap.ts';
 import { median, percentile, type Report, ratesInTurn, stopwatch, timings } from '../harness.ts';
+import { growthFigures } from './growth.ts';
 
 // Many short rounds: on a machine that others use too, the middle one was hardly disturbed.
 const ROUNDS = 61;
 const ROUND_MS = 20;
 const LATENCIES = 2000;
 const REFUSALS = 3000;
-const GROWTH_MS = 10_000;
-const MIB = 1024 * 1024;
+const GROWTH_PACKETS = 30_000;
 
 const random = { build: systemRandom, oaep: systemRandom };
 const payload = systemRandom.bytes(PAYLOAD_LENGTH);
@@ -50,7 +48,7 @@ export async function packetFigures(report: Report): Promise<void> {
   hopFigures(report, build, first.key);
   buildFigures(report, build);
   refusalFigures(report, first.key);
-  growthFigures(report, build(2), first.key);
+  growthFigures(report, build(2), first.key, GROWTH_PACKETS);
 }
 
 function hopFigures(report: Report, build: (hops: number) => Buffer, key: RsaPrivateKey): void {
@@ -137,25 +135,4 @@ function tryToOpen(key: RsaPrivateKey, block: Buffer): void {
   } catch (error) {
     if (!(error instanceof CryptoError)) throw error;
   }
-}
-
-function growthFigures(report: Report, packet: Buffer, key: RsaPrivateKey): void {
-  report.progress(`growth, over ${GROWTH_MS / 1000} s`);
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
-  const size = () => {
-    collect();
-    collect();
-    const { heapUsed, external, rss } = process.memoryUsage();
-    return { used: heapUsed + external, rss };
-  };
-  const keys = [key];
-  for (let i = 0; i < 1000; i += 1) unwrap(packet, keys);
-  const before = size();
-  let count = 0;
-  for (const elapsed = stopwatch(); elapsed() < GROWTH_MS; count += 1) unwrap(packet, keys);
-  const after = size();
-  report.figure({ name: 'packets opened to see whether memory grows', value: count, unit: '' });
-  report.figure({ name: 'growth of heap and buffers', value: (after.used - before.used) / MIB, unit: 'MiB' });
-  report.figure({ name: 'growth of the process', value: (after.rss - before.rss) / MIB, unit: 'MiB' });
 }
