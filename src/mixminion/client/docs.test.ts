@@ -1,5 +1,5 @@
 // docs/mix3-api.md holds what it says: its examples run and print what stands below them, every C name of the draft has
-// its row, and every TypeScript name exists.
+// its row, and every TypeScript name exists.   spec: mixminion-client-api 2
 
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

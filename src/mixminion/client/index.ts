@@ -1,5 +1,5 @@
 // The public face of `postern/mix3`: a client of Type III remailers, after the C draft "MIX3:ClientAPI". Nothing that is
-// not named here is public. docs/mix3-api.md has the table of functions.   spec: mixminion-client-api
+// not named here is public. docs/mix3-api.md has the table of functions.
 
 export { type Random, systemRandom } from '../../base/random.ts';
 export { type Clock, systemClock, VirtualClock } from '../../base/time.ts';

@@ -4,7 +4,9 @@ import { X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { hex, mixminionFile, mixminionVectors } from '../../../test/vectors.ts';
 import {
+  compareNicknames,
   Directory,
+  isValidNickname,
   Mix3BadArgsError,
   Mix3BadFormatError,
   Mix3BadSignatureError,
@@ -153,6 +155,32 @@ describe('descriptors.json', () => {
       if (result === 'ok') expect(ServerDescriptor.parse(text, { clock }).rest).toBe('');
       else expect(() => ServerDescriptor.parse(text, { clock })).toThrow(Mix3BadFormatError);
     }
+  });
+
+  // spec: mixminion-client-api 4
+  test('what a descriptor is asked', () => {
+    const [amber, birch] = ['Amber', 'Birch'].map((name) => mixminionFile(`desc-${name}.txt`));
+    const { descriptor, rest } = ServerDescriptor.parse(`${amber}${birch}`, { clock });
+    expect(rest).toBe(birch);
+    expect(descriptor.getField('Incoming/MMTP', 'Port')).toBe(String(descriptor.port));
+    expect([descriptor.getField('Server', 'Nothing'), descriptor.getFields('Nothing', 'Port')]).toEqual([
+      undefined,
+      [],
+    ]);
+    const words = { smtp: 'email', mbox: 'mbox', relay: 'relay', frag: 'frag' } as const;
+    for (const [word, capability] of Object.entries(words))
+      expect(descriptor.hasCapabilities({ [capability]: true })).toBe(descriptor.capabilities.includes(word));
+    expect([{}, { news: true }, { relay: false }].map((wanted) => descriptor.hasCapabilities(wanted))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(descriptor.supportsAddress({ type: 'news', address: 'alt.test' })).toBe(false);
+    expect([compareNicknames('amber', 'Birch'), compareNicknames('AMBER', 'amber')]).toEqual([-1, 0]);
+    expect(['Amber', 'A-1', '1A', ''].map(isValidNickname)).toEqual([true, true, false, false]);
+    const tampered = `${amber}`.replace('Contact: op', 'Contact: oq');
+    expect(() => ServerDescriptor.parse(tampered, { clock })).toThrow(Mix3BadSignatureError);
+    expect(ServerDescriptor.parse(tampered, { clock, validate: false }).descriptor.nickname).toBe('Amber');
   });
 
   test('directories, votes and the consensus', () => {

@@ -1,4 +1,4 @@
-// The two lengths of plaintext payloads.   spec: mixminion-e2e
+// The two lengths of plaintext payloads.   spec: mixminion-e2e 4.1
 
 import { PAYLOAD_LENGTH } from '../packet/layout.ts';
 
