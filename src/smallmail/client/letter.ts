@@ -5,11 +5,11 @@ import type { PublicKey } from 'openpgp';
 import { asBuffer, toHex } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import { formatSize } from '../../base/text.ts';
+import { mailDate, type Part, writeMime } from '../../mail/write-mime.ts';
 import { openPgp } from '../openpgp/library.ts';
 import { type Address, formatAddress } from './address.ts';
 import { ClientError } from './errors.ts';
 import type { OwnKey } from './key-pair.ts';
-import { type Part, paddingPart, writeMime } from './mime.ts';
 
 const KIB = 1024;
 /** Octets of a whole encrypted body: each letter is padded to the next of these. The last is the servers' limit. */
@@ -17,6 +17,8 @@ export const SIZES = [4, 16, 64, 256, 1024, 4096, 10240].map((size) => size * KI
 /** A signature can be an octet longer or shorter at each try. */
 const TRIES = 16;
 export const KEY_TYPE = 'application/pgp-keys';
+export const PADDING_TYPE = 'application/padding';
+const PADDING_LINE = `${'.'.repeat(74)}\r\n`;
 
 export interface Draft {
   /** The sender's address, when the recipient is to know where to answer. */
@@ -95,9 +97,10 @@ function writeLetter(draft: Draft, padding: number, random: Random): Buffer {
   return writeMime(fields, draft.text, [...parts, paddingPart(padding)], random);
 }
 
-/** RFC 5322, always in UTC: the writer's time zone is nobody's business. */
-function mailDate(time: number): string {
-  return new Date(time).toUTCString().replace('GMT', '+0000');
+/** `length` octets that mean nothing, in lines that any reader of mail can take. */
+function paddingPart(length: number): Part {
+  const lines = PADDING_LINE.repeat(Math.ceil(length / PADDING_LINE.length)).slice(0, length);
+  return { type: PADDING_TYPE, content: Buffer.from(lines.replace(/\r$/, '.')), bare: true };
 }
 
 async function readRecipient(octets: Uint8Array, { mailbox }: Address): Promise<PublicKey> {

@@ -1,28 +1,16 @@
 // Opens a letter: decrypts it, says who signed it, takes its MIME apart. Whatever is in it was written by somebody else.
 
 import type { Message, PrivateKey, PublicKey } from 'openpgp';
-import PostalMime, { type Email } from 'postal-mime';
 import { asBuffer } from '../../base/bytes.ts';
+import { looksLikeMail, type MailFile, readMime } from '../../mail/read-mime.ts';
 import { openPgp } from '../openpgp/library.ts';
 import { type Address, parseAddress } from './address.ts';
 import { ClientError } from './errors.ts';
 import { isArmoured, type OwnKey } from './key-pair.ts';
-import { KEY_TYPE } from './letter.ts';
+import { KEY_TYPE, PADDING_TYPE } from './letter.ts';
 
 const MAX_CLEAR = 32 * 1024 * 1024;
-const MAX_HEADERS = 64 * 1024;
-const MAX_NESTING = 16;
-const MAX_ATTACHMENTS = 256;
 const MAX_SENDER_KEY = 64 * 1024;
-const PADDING_TYPE = 'application/padding';
-/** Which fields make a text a mail. */
-const MAIL_FIELDS = /^(from|to|subject|date|message-id|mime-version|content-type):/im;
-
-export interface LetterFile {
-  readonly name: string;
-  readonly type: string;
-  readonly content: Buffer;
-}
 
 export type SignatureState =
   /** Nobody signed it. What it says about its sender is what anybody could say. */
@@ -46,7 +34,7 @@ export interface Letter {
   readonly date: number | undefined;
   readonly messageId: string;
   readonly text: string;
-  readonly attachments: readonly LetterFile[];
+  readonly attachments: readonly MailFile[];
   /** The public key that came along, if any. */
   readonly senderKey: Buffer | undefined;
   readonly signature: SignatureState;
@@ -81,29 +69,19 @@ export async function openLetter(
 /** What `openLetter` finds in the clear text. Throws ClientError `unreadable` for MIME beyond its limits. */
 export async function readClearLetter(clear: Buffer): Promise<Omit<Letter, 'signature' | 'doubts'>> {
   if (!looksLikeMail(clear)) return { ...PLAIN, text: clear.toString('utf8').replaceAll('\r\n', '\n') }; // spec: smallmail 2.12
-  let mail: Email;
-  try {
-    mail = await PostalMime.parse(clear, {
-      maxHeadersSize: MAX_HEADERS,
-      maxNestingDepth: MAX_NESTING,
-      forceRfc822Attachments: true,
-    });
-  } catch (cause) {
+  const mail = await readMime(clear).catch((cause) => {
     throw new ClientError('unreadable', 'the letter is not put together as mail should be', { cause });
-  }
-  const field = (name: string) => mail.headers.find(({ key }) => key === name)?.value.trim() ?? '';
-  const files = filesOf(mail);
-  const date = Date.parse(mail.date ?? '');
+  });
   return {
-    from: parseAddress(bare(field('from'))),
-    fromText: field('from'),
-    to: parseAddress(bare(field('to'))),
-    subject: mail.subject ?? '',
-    date: Number.isNaN(date) ? undefined : date,
-    messageId: mail.messageId ?? '',
-    text: (mail.text ?? '').replaceAll('\r\n', '\n'),
-    attachments: files.filter(({ type }) => type !== PADDING_TYPE && type !== KEY_TYPE),
-    senderKey: files.find(({ type, content }) => type === KEY_TYPE && content.length <= MAX_SENDER_KEY)?.content,
+    from: parseAddress(bare(mail.field('from'))),
+    fromText: mail.field('from'),
+    to: parseAddress(bare(mail.field('to'))),
+    subject: mail.subject,
+    date: mail.date,
+    messageId: mail.messageId,
+    text: mail.text,
+    attachments: mail.files.filter(({ type }) => type !== PADDING_TYPE && type !== KEY_TYPE),
+    senderKey: mail.files.find(({ type, content }) => type === KEY_TYPE && content.length <= MAX_SENDER_KEY)?.content,
   };
 }
 
@@ -174,33 +152,6 @@ async function readKeys(octets: readonly Uint8Array[]): Promise<PublicKey[]> {
     }
   }
   return keys;
-}
-
-function looksLikeMail(clear: Buffer): boolean {
-  const start = clear.subarray(0, MAX_HEADERS).toString('latin1');
-  const head = start.split(/\r?\n\r?\n/, 1)[0] ?? '';
-  return /^[!-9;-~]+:/.test(head) && MAIL_FIELDS.test(head);
-}
-
-/** All that is not the text, HTML included: it is given to the reader as a file, never shown. */
-function filesOf(mail: Email): LetterFile[] {
-  const files = mail.attachments.slice(0, MAX_ATTACHMENTS).map(({ filename, mimeType, content }, at) => ({
-    name: fileNameOf(filename ?? '') || `part-${at + 1}`,
-    type: mimeType,
-    content: typeof content === 'string' ? Buffer.from(content) : Buffer.from(new Uint8Array(content)),
-  }));
-  const html =
-    mail.html === undefined ? [] : [{ name: 'letter.html', type: 'text/html', content: Buffer.from(mail.html) }];
-  return [...html, ...files];
-}
-
-/** A name that stays in the folder it is saved in and shows itself as it is. */
-function fileNameOf(name: string): string {
-  return name
-    .replace(/^.*[/\\]/, '')
-    .replace(/[\p{Cc}\p{Cf}\u2028\u2029<>:"|?*]/gu, '_')
-    .replace(/^\.+/, '')
-    .slice(0, 100);
 }
 
 /** Without the pointed brackets that mail programs put around addresses. */

@@ -1,12 +1,12 @@
-// Writes the MIME message inside a letter. Nothing here is for the open network: all of it travels encrypted.
+// Writes MIME messages (RFC 5322, 2045–2047, 2231): fields, a text, other parts. What a field or a file name holds cannot
+// break out of its place.
 
-import { toHex } from '../../base/bytes.ts';
-import type { Random } from '../../base/random.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Random } from '../base/random.ts';
 
 const CRLF = '\r\n';
 const BASE64_LINE = 76;
 const ENCODED_WORD_OCTETS = 42; // 56 base64 digits: an encoded word stays under its limit of 75
-const PADDING_LINE = `${'.'.repeat(74)}${CRLF}`;
 
 export interface Part {
   /** Of the form `type/subtype`. */
@@ -14,6 +14,8 @@ export interface Part {
   readonly content: Uint8Array;
   /** With a name it is an attachment. */
   readonly name?: string;
+  /** Its content is lines of printable ASCII already and is put in as it is, octet for octet. */
+  readonly bare?: boolean;
 }
 
 /** A multipart/mixed message: the header fields in order, the text, the other parts. CRLF at all line ends. */
@@ -38,14 +40,13 @@ export function writeMime(
   return Buffer.concat(sections.map((section) => (typeof section === 'string' ? Buffer.from(section) : section)));
 }
 
-/** `length` octets that mean nothing, in lines that any reader of mail can take. */
-export function paddingPart(length: number): Part {
-  const lines = PADDING_LINE.repeat(Math.ceil(length / PADDING_LINE.length)).slice(0, length);
-  return { type: 'application/padding', content: Buffer.from(lines.replace(/\r$/, '.')) };
+/** The value of a Date field, always in UTC: the writer's time zone is nobody's business. */
+export function mailDate(time: number): string {
+  return new Date(time).toUTCString().replace('GMT', '+0000');
 }
 
-function writePart({ type, content, name }: Part): Buffer {
-  if (type === 'application/padding') {
+function writePart({ type, content, name, bare }: Part): Buffer {
+  if (bare) {
     return Buffer.concat([Buffer.from(`Content-Type: ${type}${CRLF}${CRLF}`), content, Buffer.from(CRLF)]);
   }
   const head = [`Content-Type: ${type}`, 'Content-Transfer-Encoding: base64'];
