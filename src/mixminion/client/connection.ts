@@ -2,6 +2,7 @@
 // spec: mixminion-client-api 8
 
 import type { TLSSocket } from 'node:tls';
+import { toHex } from '../../base/bytes.ts';
 import { type Random, shuffle, systemRandom } from '../../base/random.ts';
 import { ServerDescriptor } from '../directory/descriptor.ts';
 import { nodeOf } from '../directory/path-choice.ts';
@@ -87,12 +88,7 @@ export interface SendOptions extends MmtpOptions {
  */
 export async function sendPackets(packets: readonly Packet[], options: SendOptions = {}): Promise<Packet[]> {
   const { random = systemRandom, onResult } = options;
-  const byServer = new Map<string, Packet[]>();
-  for (const packet of packets) {
-    const { host, port, keyId } = packet.firstHop;
-    const server = `${host} ${port} ${Buffer.from(keyId).toString('hex')}`;
-    byServer.set(server, [...(byServer.get(server) ?? []), packet]);
-  }
+  const byServer = Map.groupBy(packets, ({ firstHop: { host, port, keyId } }) => `${host} ${port} ${toHex(keyId)}`);
   const undelivered: Packet[] = [];
   for (const group of shuffle(random, [...byServer.values()])) {
     const results = await deliverAll(shuffle(random, group), options);

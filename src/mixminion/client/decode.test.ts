@@ -144,7 +144,11 @@ test('a key ring: made, saved, loaded, and asked for the secret of the day', asy
   const folder = mkdtempSync(join(tmpdir(), 'postern-keyring-'));
   const path = join(folder, 'keyring.txt');
   const clock = new VirtualClock(Date.UTC(2026, 10, 22, 12));
-  const ask = async () => 'a long passphrase';
+  const asked: boolean[] = [];
+  const ask = async (isNew: boolean) => {
+    asked.push(isNew);
+    return 'a long passphrase';
+  };
   const keyring = await Keyring.load(path, ask, { clock, random });
   expect([keyring.all(), keyring.newest('Me')]).toEqual([[], undefined]);
   const first = keyring.newKey('Me');
@@ -154,6 +158,7 @@ test('a key ring: made, saved, loaded, and asked for the secret of the day', asy
 
   const again = await Keyring.load(path, ask, { clock, random });
   expect(again.all().map(({ bytes }) => bytes)).toEqual([first.bytes]);
+  expect(asked).toEqual([true, false]);
   await clock.advance(70 * DAY);
   const second = again.forNewBlocks('me');
   expect(second.bytes).not.toEqual(first.bytes);

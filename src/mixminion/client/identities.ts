@@ -37,12 +37,13 @@ export class Keyring {
 
   /**
    * The ring in a file, without secrets that expired; an empty one, not yet on disk, when there is no file. `ask` is
-   * called when the empty passphrase does not open the file, or for a new ring's. Errors as `open`.
+   * called when the empty passphrase does not open the file, or (`isNew`) for one to seal a new ring with. Errors as
+   * `open`.
    */
-  static load(path: string, ask: () => Promise<string>, options: KeyringOptions = {}): Promise<Keyring> {
+  static load(path: string, ask: (isNew: boolean) => Promise<string>, options: KeyringOptions = {}): Promise<Keyring> {
     return asApi(async () => {
-      const loaded = await loadKeyRing(path, ask, options.clock ?? systemClock);
-      const keyring = new Keyring(loaded?.passphrase ?? (await ask()), options);
+      const loaded = await loadKeyRing(path, () => ask(false), options.clock ?? systemClock);
+      const keyring = new Keyring(loaded?.passphrase ?? (await ask(true)), options);
       if (loaded !== undefined) keyring.#ring = loaded.ring;
       return keyring;
     });
