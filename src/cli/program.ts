@@ -8,6 +8,7 @@ import { AlreadySaid, makeCommand, UsageError } from './command.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { exportCommand, importCommand } from './move.ts';
 import { harmless, print } from './output.ts';
 import { serveCommand } from './serve.ts';
 import { smallmailCommand } from './smallmail.ts';
@@ -26,6 +27,8 @@ const groups: readonly (() => Command)[] = [
   doctorCommand,
   backupCommand,
   verifyCommand,
+  exportCommand,
+  importCommand,
 ];
 
 /** The whole program, ready to parse its arguments. Throws CommanderError where commander would end the process. */

@@ -13,6 +13,8 @@ export type OfficeErrorCode =
   | 'identity'
   /** A backup cannot be made where it was asked for. */
   | 'backup'
+  /** There is no such counter, or it cannot do this. */
+  | 'counter'
   /** The health port cannot be had. */
   | 'health';
 

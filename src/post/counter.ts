@@ -17,11 +17,25 @@ export interface Counter<Settings> {
   readonly firstSteps?: readonly string[];
   /** Its chapter of the demo, loaded when it is told. */
   chapter?(): Promise<Chapter>;
+  /** Its mailboxes as files in a layout of its own, loaded when somebody leaves or arrives. */
+  files?(): Promise<CounterFiles<Settings>>;
   /** Settings that must not be used, each with its remedy; checked before anything is opened. */
   dangers?(settings: Settings): readonly Danger[];
   /** Where it would listen, so that the office can judge addresses before opening. */
   listens(settings: Settings): readonly Endpoint[];
   open(house: House, settings: Settings): Promise<OpenCounter<Settings>>;
+}
+
+/** Each works on the store of an office that is closed, and can be repeated after it broke off. */
+export interface CounterFiles<Settings> {
+  export(post: Post, folder: string, moved: Moved): Promise<void>;
+  import(post: Post, folder: string, moved: Moved, settings: Settings): Promise<void>;
+}
+
+/** Told of each thing that was written or taken in. */
+export interface Moved {
+  mailbox(): void;
+  message(): void;
 }
 
 export interface House {

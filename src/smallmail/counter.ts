@@ -17,6 +17,7 @@ export const smallmail: Counter<SmallMailSettings> = {
     'npx postern smallmail list alice',
   ],
   chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
+  files: () => import('./files.ts').then(({ files }) => files),
   dangers,
   listens: ({ listen, listen_onion }) => [...listen, ...listen_onion],
   async open(house, settings) {

@@ -5,7 +5,7 @@ import type { Post } from '../post/post.ts';
 import type { Mailbox, Quota } from '../store/store.ts';
 import type { SmallMailSettings } from './settings.ts';
 
-const ID_PREFIX = 'smallmail/';
+export const ID_PREFIX = 'smallmail/';
 export const CERTIFICATE = 'certificate';
 
 /** The mailbox's id in the store. */
