@@ -1,7 +1,7 @@
 // The outbound worker: takes due jobs from a durable queue, tries each, and removes, reschedules or gives it up.
 // A job leaves the queue only when its fate is settled, so a crash at any moment means one attempt more, never one less.
 
-import { messageOf } from '../base/errors.ts';
+import { codeOf, messageOf } from '../base/errors.ts';
 import { MINUTE, SECOND, sleep } from '../base/time.ts';
 import type { Job } from '../store/store.ts';
 import type { Post } from './post.ts';
@@ -100,10 +100,9 @@ export class Outbound {
     try {
       result = await this.#options.attempt(job, this.#stop.signal);
     } catch (error) {
-      log.warn('outbound.attempt-failed', { queue, attempts: job.attempts + 1 });
+      if (this.#stop.signal.aborted) return; // to be tried again after the next start, when the lease ends
+      log.warn('outbound.attempt-failed', { queue, attempts: job.attempts + 1, code: codeOf(error) });
       result = { fate: 'later' };
-      if (this.#stop.signal.aborted) return; // ours to try again after the next start, when the lease ends
-      if (error instanceof TypeError) log.error('outbound.attempt-broken', { queue, reason: messageOf(error) });
     }
     try {
       await this.#settle(job, result);
