@@ -3,8 +3,8 @@
 import { ServerDescriptor } from '../../src/mixminion/directory/descriptor.ts';
 import { writeDescriptor } from '../../src/mixminion/directory/descriptor-write.ts';
 import { DirectoryError } from '../../src/mixminion/directory/errors.ts';
-import { descriptorOf, identity, seeded } from '../../test/mixminion-directory.ts';
-import { mixminionFile } from '../../test/vectors.ts';
+import { descriptorOf, identity, seeded } from '../../test/support/mixminion-directory.ts';
+import { mixminionFile } from '../../test/support/vectors.ts';
 import type { FuzzTarget } from '../harness.ts';
 
 export const target: FuzzTarget = {

@@ -2,8 +2,8 @@
 
 import { Directory } from '../../src/mixminion/directory/directory.ts';
 import { DirectoryError } from '../../src/mixminion/directory/errors.ts';
-import { descriptorOf, directoryText } from '../../test/mixminion-directory.ts';
-import { mixminionFile } from '../../test/vectors.ts';
+import { descriptorOf, directoryText } from '../../test/support/mixminion-directory.ts';
+import { mixminionFile } from '../../test/support/vectors.ts';
 import type { FuzzTarget } from '../harness.ts';
 
 export const target: FuzzTarget = {

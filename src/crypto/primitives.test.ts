@@ -1,7 +1,7 @@
 // Every primitive against the vectors of the original program: digests, streams, key sets, wide-block ciphers.
 
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../test/support/vectors.ts';
 import { randomInt, shuffle } from '../base/random.ts';
 import { aesCtr, CounterRandom, keystream } from './aes-ctr.ts';
 import { bearDecrypt, bearEncrypt } from './bear.ts';

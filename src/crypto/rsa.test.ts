@@ -2,7 +2,7 @@
 
 import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../test/support/vectors.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { CryptoError } from './errors.ts';
 import { OAEP_LABEL, oaepPad, oaepUnpad } from './oaep.ts';

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../test/support/vectors.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { aesCtr } from './aes-ctr.ts';
 import { CryptoError } from './errors.ts';

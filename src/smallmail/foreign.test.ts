@@ -3,8 +3,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { beforeAll, expect, test } from 'vitest';
-import { type Gpg, openGpg } from '../../test/gpg.ts';
 import { openTestCounter, type TestCounter } from '../../test/support/counter.ts';
+import { type Gpg, openGpg } from '../../test/support/gpg.ts';
 import { SECOND } from '../base/time.ts';
 import { Connection } from '../net/connection.ts';
 

@@ -2,9 +2,9 @@
 // spec: mixminion-client-api 8
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Mixnet, startMixnet } from '../../../test/mixnet.ts';
-import { startServer, type TestServer } from '../../../test/mmtp.ts';
-import { mixminionVectors } from '../../../test/vectors.ts';
+import { type Mixnet, startMixnet } from '../../../test/support/mixnet.ts';
+import { startServer, type TestServer } from '../../../test/support/mmtp.ts';
+import { mixminionVectors } from '../../../test/support/vectors.ts';
 import {
   generatePacket,
   generatePaths,

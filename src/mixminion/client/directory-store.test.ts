@@ -8,8 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { descriptorOf, directoryText, identity, clock as noonish, TODAY } from '../../../test/mixminion-directory.ts';
-import { mixminionFile, mixminionVectors } from '../../../test/vectors.ts';
+import {
+  descriptorOf,
+  directoryText,
+  identity,
+  clock as noonish,
+  TODAY,
+} from '../../../test/support/mixminion-directory.ts';
+import { mixminionFile, mixminionVectors } from '../../../test/support/vectors.ts';
 import {
   DirectoryStore,
   type DirectoryStoreOptions,

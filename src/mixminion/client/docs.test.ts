@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Mixnet, startMixnet } from '../../../test/mixnet.ts';
-import { mixminionFile, mixminionVectors } from '../../../test/vectors.ts';
+import { type Mixnet, startMixnet } from '../../../test/support/mixnet.ts';
+import { mixminionFile, mixminionVectors } from '../../../test/support/vectors.ts';
 import * as mix3 from './index.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { DAY, SECOND, startOfDay, VirtualClock } from '../../base/time.ts';
 import { CounterRandom } from '../../crypto/aes-ctr.ts';
 import { sha256 } from '../../crypto/hash.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { clock, descriptorOf, directoryOf, identity, TODAY } from '../../../test/mixminion-directory.ts';
+import { clock, descriptorOf, directoryOf, identity, TODAY } from '../../../test/support/mixminion-directory.ts';
 import {
   type Address,
   countPackets,

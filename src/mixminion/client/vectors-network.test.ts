@@ -2,7 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { hex, mixminionFile, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionFile, mixminionVectors } from '../../../test/support/vectors.ts';
 import {
   compareNicknames,
   Directory,

@@ -2,7 +2,7 @@
 // the calls of the API with given randomness, opened hop by hop, decoded for their readers.
 
 import { expect, test } from 'vitest';
-import { base64, hex, mixminionVectors } from '../../../test/vectors.ts';
+import { base64, hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import {
   decodeAll,
   decodePacket,

@@ -1,7 +1,7 @@
 // payloads.json and fragments.json of the original program, through the public face alone.
 
 import { expect, test } from 'vitest';
-import { base64, hex, mixminionVectors } from '../../../test/vectors.ts';
+import { base64, hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { primitives } from './index.ts';
 
 const { sha256, keystream, CounterRandom, ParseError, PayloadError } = primitives;

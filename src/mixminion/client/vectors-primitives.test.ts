@@ -1,7 +1,7 @@
 // crypto.json of the original program, through the public face alone: digests, streams, ciphers, keys.
 
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { Mix3BadFormatError, Mix3SecretKey, primitives, type Random } from './index.ts';
 
 const { sha1, sha256, keystream, CounterRandom, CryptoError } = primitives;

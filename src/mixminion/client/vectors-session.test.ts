@@ -2,7 +2,7 @@
 // was mailed to it.
 
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import {
   assembleFragments,
   type DecodedPacket,

@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { clock, descriptorOf, directoryOf, directoryText, identity, TODAY } from '../../../test/mixminion-directory.ts';
-import { mixminionFile } from '../../../test/vectors.ts';
+import {
+  clock,
+  descriptorOf,
+  directoryOf,
+  directoryText,
+  identity,
+  TODAY,
+} from '../../../test/support/mixminion-directory.ts';
+import { mixminionFile } from '../../../test/support/vectors.ts';
 import { DAY, HOUR, VirtualClock } from '../../base/time.ts';
 import { RsaPrivateKey } from '../../crypto/rsa.ts';
 import { computeConsensus } from './consensus.ts';

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { clock as fixedClock } from '../../../test/mixminion-directory.ts';
-import { mixminionFile } from '../../../test/vectors.ts';
+import { clock as fixedClock } from '../../../test/support/mixminion-directory.ts';
+import { mixminionFile } from '../../../test/support/vectors.ts';
 import { type Clock, systemClock } from '../../base/time.ts';
 import { downloadDirectory, downloadDirectoryTo } from './download.ts';
 

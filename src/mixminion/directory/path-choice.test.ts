@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { clock, descriptorOf, directoryOf, seeded, TODAY } from '../../../test/mixminion-directory.ts';
-import { mixminionVectors } from '../../../test/vectors.ts';
+import { clock, descriptorOf, directoryOf, seeded, TODAY } from '../../../test/support/mixminion-directory.ts';
+import { mixminionVectors } from '../../../test/support/vectors.ts';
 import { DAY } from '../../base/time.ts';
 import { RsaPublicKey } from '../../crypto/rsa.ts';
 import { PathTooLongError } from '../packet/errors.ts';

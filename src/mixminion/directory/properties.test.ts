@@ -2,8 +2,15 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { clock, descriptorOf, directoryText, identity, seeded, TODAY } from '../../../test/mixminion-directory.ts';
-import { mixminionFile } from '../../../test/vectors.ts';
+import {
+  clock,
+  descriptorOf,
+  directoryText,
+  identity,
+  seeded,
+  TODAY,
+} from '../../../test/support/mixminion-directory.ts';
+import { mixminionFile } from '../../../test/support/vectors.ts';
 import type { PosternError } from '../../base/errors.ts';
 import { DAY } from '../../base/time.ts';
 import { exitOf, parseAddress } from './address.ts';

@@ -2,7 +2,7 @@
 // and descriptors.json with its files.
 
 import { describe, expect, test } from 'vitest';
-import { hex, mixminionFile, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionFile, mixminionVectors } from '../../../test/support/vectors.ts';
 import { systemRandom } from '../../base/random.ts';
 import { type Clock, DAY, SECOND, VirtualClock } from '../../base/time.ts';
 import { RsaPrivateKey } from '../../crypto/rsa.ts';

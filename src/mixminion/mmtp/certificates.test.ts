@@ -3,8 +3,8 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { mmtpVectors } from '../../../test/mmtp.ts';
-import { hex } from '../../../test/vectors.ts';
+import { mmtpVectors } from '../../../test/support/mmtp.ts';
+import { hex } from '../../../test/support/vectors.ts';
 import { DAY, HOUR, SECOND } from '../../base/time.ts';
 import { RsaPrivateKey } from '../../crypto/rsa.ts';
 import { ANY_KEY_ID, checkLinkCertificates, makeLinkCertificates } from './certificates.ts';

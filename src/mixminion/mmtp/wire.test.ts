@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mmtpVectors, type Piece, packetOf } from '../../../test/mmtp.ts';
-import { base64, hex } from '../../../test/vectors.ts';
+import { mmtpVectors, type Piece, packetOf } from '../../../test/support/mmtp.ts';
+import { base64, hex } from '../../../test/support/vectors.ts';
 import { keystream } from '../../crypto/aes-ctr.ts';
 import { sha1 } from '../../crypto/hash.ts';
 import { MmtpError } from './errors.ts';

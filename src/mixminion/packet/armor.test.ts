@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mixminionVectors } from '../../../test/vectors.ts';
+import { mixminionVectors } from '../../../test/support/vectors.ts';
 import { type ArmorName, readArmor, readBase64, readText, writeArmor, writeBase64, writeText } from './armor.ts';
 import { ParseError } from './errors.ts';
 

@@ -2,8 +2,8 @@
 // of every packet, and the damaged ones.
 
 import { expect, test } from 'vitest';
-import { packetKeyOf, pathOf } from '../../../test/mixminion-network.ts';
-import { base64, hex, mixminionVectors } from '../../../test/vectors.ts';
+import { packetKeyOf, pathOf } from '../../../test/support/mixminion-network.ts';
+import { base64, hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { CounterRandom, keystream } from '../../crypto/aes-ctr.ts';
 import { CryptoError } from '../../crypto/errors.ts';
 import { sha1, sha256 } from '../../crypto/hash.ts';

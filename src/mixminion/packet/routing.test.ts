@@ -1,7 +1,7 @@
 // Names that packets may carry, against the vectors of the original program.
 
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { CounterRandom } from '../../crypto/aes-ctr.ts';
 import { hasTag, isHostname, isMailbox, RoutingType, randomTag, splitExitInfo } from './routing.ts';
 

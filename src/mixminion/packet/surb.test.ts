@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pathOf } from '../../../test/mixminion-network.ts';
-import { base64, hex, mixminionVectors } from '../../../test/vectors.ts';
+import { pathOf } from '../../../test/support/mixminion-network.ts';
+import { base64, hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { systemRandom } from '../../base/random.ts';
 import { CounterRandom } from '../../crypto/aes-ctr.ts';
 import { ContentError, ParseError, PathTooLongError } from './errors.ts';

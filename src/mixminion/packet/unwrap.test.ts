@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { packetKeyOf, pathOf, serverNames } from '../../../test/mixminion-network.ts';
+import { packetKeyOf, pathOf, serverNames } from '../../../test/support/mixminion-network.ts';
 import { PosternError } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
 import { CounterRandom } from '../../crypto/aes-ctr.ts';

@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { keystream } from '../../crypto/aes-ctr.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { compress, decompress, isOvercompressed, reassembledLimit, singletonLimit } from './compress.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { base64, hex, mixminionVectors } from '../../../test/vectors.ts';
+import { base64, hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { CounterRandom } from '../../crypto/aes-ctr.ts';
 import { sha1, sha256 } from '../../crypto/hash.ts';
 import { compress } from './compress.ts';

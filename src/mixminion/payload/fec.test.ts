@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { PayloadError } from './errors.ts';
 import { checkBlocks, recoverBlocks } from './fec.ts';
 

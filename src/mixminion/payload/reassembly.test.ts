@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { base64, hex, mixminionVectors } from '../../../test/vectors.ts';
+import { base64, hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { shuffle } from '../../base/random.ts';
 import { DAY, HOUR, VirtualClock } from '../../base/time.ts';
 import { CounterRandom, keystream } from '../../crypto/aes-ctr.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hex, mixminionVectors } from '../../../test/vectors.ts';
+import { hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { ParseError } from '../packet/errors.ts';
 import { type AnonymousMessage, readMessages, writeMessage } from './text.ts';
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openGpg } from '../../../test/gpg.ts';
+import { openGpg } from '../../../test/support/gpg.ts';
 import { DAY, HOUR } from '../../base/time.ts';
 import { readCertificate } from '../openpgp/certificate.ts';
 import { verifyResponse } from '../openpgp/identification.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { openGpg } from '../../../test/gpg.ts';
+import { openGpg } from '../../../test/support/gpg.ts';
 import { HOUR } from '../../base/time.ts';
 import type { Address } from './address.ts';
 import { addContact, armourKey, findContact, formatFingerprint, signContact, vouchersOf } from './contacts.ts';

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openGpg } from '../../../test/gpg.ts';
+import { openGpg } from '../../../test/support/gpg.ts';
 import { systemRandom } from '../../base/random.ts';
 import { DAY } from '../../base/time.ts';
 import { readCertificate } from '../openpgp/certificate.ts';

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Gpg, openGpg } from '../../../test/gpg.ts';
+import { type Gpg, openGpg } from '../../../test/support/gpg.ts';
 import { VECTOR } from '../../../test/support/smallmail-vector.ts';
 import { DAY } from '../../base/time.ts';
 import { mergeCertificates, readCertificate } from './certificate.ts';

@@ -1,7 +1,7 @@
 // The seven servers of the vectors, as nodes for paths and as holders of packet keys.
 
-import { RsaPrivateKey } from '../src/crypto/rsa.ts';
-import type { PathNode } from '../src/mixminion/packet/path.ts';
+import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
+import type { PathNode } from '../../src/mixminion/packet/path.ts';
 import { hex, mixminionVectors } from './vectors.ts';
 
 interface Server {

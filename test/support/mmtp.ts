@@ -2,8 +2,8 @@
 
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import { keystream } from '../src/crypto/aes-ctr.ts';
-import { BODY_LENGTH } from '../src/mixminion/mmtp/wire.ts';
+import { keystream } from '../../src/crypto/aes-ctr.ts';
+import { BODY_LENGTH } from '../../src/mixminion/mmtp/wire.ts';
 import { hex, mixminionVectors } from './vectors.ts';
 
 /** A word, what is known of its body, and its hash. */

@@ -10,7 +10,7 @@ import {
   primitives,
   ServerDescriptor,
   systemRandom,
-} from '../src/mixminion/client/index.ts';
+} from '../../src/mixminion/client/index.ts';
 import { startServer, type TestServer } from './mmtp.ts';
 import { mixminionVectors } from './vectors.ts';
 

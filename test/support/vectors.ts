@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-const folder = join(import.meta.dirname, 'fixtures', 'mixminion');
+const folder = join(import.meta.dirname, '..', 'fixtures', 'mixminion');
 
 /**
  * The parsed file `NAME.json` or `NAME.json.gz`, e.g. `mixminionVectors<CryptoVectors>('crypto')`. The caller states

@@ -1,18 +1,18 @@
 // Descriptors and directories made on the spot: all servers share one identity key and one packet key of the vectors, as
 // making keys is slow and tests of directories do not mind.
 
-import { VirtualClock } from '../src/base/time.ts';
-import { CounterRandom } from '../src/crypto/aes-ctr.ts';
-import { RsaPrivateKey } from '../src/crypto/rsa.ts';
-import { ServerDescriptor } from '../src/mixminion/directory/descriptor.ts';
-import type { DescriptorFields } from '../src/mixminion/directory/descriptor-fields.ts';
-import { Directory, type DirectoryOptions } from '../src/mixminion/directory/directory.ts';
+import { VirtualClock } from '../../src/base/time.ts';
+import { CounterRandom } from '../../src/crypto/aes-ctr.ts';
+import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
+import { ServerDescriptor } from '../../src/mixminion/directory/descriptor.ts';
+import type { DescriptorFields } from '../../src/mixminion/directory/descriptor-fields.ts';
+import { Directory, type DirectoryOptions } from '../../src/mixminion/directory/directory.ts';
 import {
   type DirectoryV3Fields,
   signDirectoryInfo,
   writeDirectoryInfo,
   writeDirectoryV3,
-} from '../src/mixminion/directory/directory-v3.ts';
+} from '../../src/mixminion/directory/directory-v3.ts';
 import { mixminionVectors } from './vectors.ts';
 
 const { identity_pem } = mixminionVectors<{ identity_pem: string }>('mmtp');
