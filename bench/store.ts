@@ -1,8 +1,11 @@
 // The embedded store: durable appends beside bare syncs of the disk, pages of small and large mailboxes, bodies in and out.
 
+import { hash } from 'node:crypto';
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DAY } from '../src/base/time.ts';
+import type { MessageDraft } from '../src/store/messages.ts';
 import { openSqliteStore } from '../src/store/sqlite/open.ts';
 import type { Store } from '../src/store/store.ts';
 import { type Bench, median, percentile, type Report, stopwatch } from './harness.ts';
@@ -11,6 +14,10 @@ const ROUNDS = 5;
 const ROUND_MS = 700;
 const BODY = Buffer.alloc(4096, 'body');
 const CALLERS = [1, 8, 32, 128];
+/** Callers who each write to a mailbox of their own, as a counter does: with a time to live and a key against duplicates. */
+const SENDERS = 32;
+const LIFE = 30 * DAY;
+const AMPLE = { bytes: 1e12, messages: 1e9 };
 const LARGE = 100_000;
 const SMALL = 1000;
 const PAGE = 100;
@@ -18,15 +25,45 @@ const PAGES = 200;
 const LONG = 32 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
-/** Appends of 4 KiB a second by so many callers, each of whom waits for its own; the time each took goes to `times`. */
-async function appendsPerSecond(store: Store, callers: number, times: number[]): Promise<number> {
+/** Who appends what: `draft` makes the next message, `mailbox` says where the caller puts it. */
+interface Load {
+  readonly name: string;
+  readonly callers: number;
+  mailbox(caller: number): string;
+  draft(): MessageDraft;
+}
+
+let drafts = 0;
+const LOADS: readonly Load[] = [
+  ...CALLERS.map((callers) => ({
+    name: `durable append of 4 KiB, ${callers} at once`,
+    callers,
+    mailbox: () => 'bench/append',
+    draft: () => ({ body: BODY, arrived: 0 }),
+  })),
+  {
+    name: `the same with expiry and key, ${SENDERS} at once, ${SENDERS} mailboxes`,
+    callers: SENDERS,
+    mailbox: (caller) => `bench/append/${caller}`,
+    draft() {
+      drafts += 1;
+      const key = hash('sha256', `${drafts}`, 'buffer');
+      return { body: BODY, arrived: drafts, expires: drafts + LIFE, once: { key, until: drafts + LIFE } };
+    },
+  },
+];
+
+/** Appends a second by the callers of `load`, each of whom waits for its own; the time each took goes to `times`. */
+async function appendsPerSecond(store: Store, load: Load, times: number[]): Promise<number> {
   const elapsed = stopwatch();
   let appended = 0;
   await Promise.all(
-    Array.from({ length: callers }, async () => {
+    Array.from({ length: load.callers }, async (_, caller) => {
+      const mailbox = load.mailbox(caller);
       while (elapsed() < ROUND_MS) {
         const one = stopwatch();
-        await store.messages.append('bench/append', { body: BODY, arrived: 0 });
+        const { status } = await store.messages.append(mailbox, load.draft());
+        if (status !== 'stored') throw new Error(`not stored: ${status}`);
         times.push(one());
         appended += 1;
       }
@@ -51,20 +88,20 @@ function syncsPerSecond(folder: string): number {
 
 async function benchAppends(store: Store, folder: string, report: Report): Promise<void> {
   const syncs: number[] = [];
-  const rates = CALLERS.map((callers) => ({ callers, rates: [] as number[], times: [] as number[] }));
+  const results = LOADS.map((load) => ({ load, rates: [] as number[], times: [] as number[] }));
   for (let round = 0; round < ROUNDS; round += 1) {
     report.progress(`appends, round ${round + 1} of ${ROUNDS}`);
     // In turns, so that a slow spell of the disk meets both sides.
-    for (const { callers, rates: all, times } of rates) {
+    for (const { load, rates, times } of results) {
       syncs.push(syncsPerSecond(folder));
-      all.push(await appendsPerSecond(store, callers, times));
+      rates.push(await appendsPerSecond(store, load, times));
     }
   }
   const limit = median(syncs);
   report.figure({ name: 'write and fsync of 4 KiB, bare file', value: limit, unit: '/s' });
-  for (const { callers, rates: all, times } of rates) {
-    const value = median(all);
-    const name = `durable append of 4 KiB, ${callers} at once`;
+  for (const { load, rates, times } of results) {
+    const { name } = load;
+    const value = median(rates);
     report.figure({ name, value, unit: '/s', limit, ratio: value / limit });
     report.figure({ name: `${name}: median time`, value: median(times), unit: 'ms' });
     report.figure({ name: `${name}: 99th percentile`, value: percentile(times, 99), unit: 'ms' });
@@ -72,7 +109,7 @@ async function benchAppends(store: Store, folder: string, report: Report): Promi
 }
 
 async function fill(store: Store, mailbox: string, messages: number): Promise<void> {
-  await store.mailboxes.create({ id: mailbox, quota: { bytes: 1e12, messages: 1e9 } });
+  await store.mailboxes.create({ id: mailbox, quota: AMPLE });
   const body = Buffer.alloc(200, 'short');
   const index = Buffer.alloc(100, 'entry');
   for (let left = messages; left > 0; left -= 500) {
@@ -132,7 +169,8 @@ export const bench: Bench = {
     const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'));
     const store = await openSqliteStore({ file: join(folder, 'store.db') });
     try {
-      await store.mailboxes.create({ id: 'bench/append', quota: { bytes: 1e12, messages: 1e9 } });
+      const senders = Array.from({ length: SENDERS }, (_, sender) => `bench/append/${sender}`);
+      for (const id of ['bench/append', ...senders]) await store.mailboxes.create({ id, quota: AMPLE });
       await benchAppends(store, folder, report);
       await benchPages(store, report);
       await benchBodies(store, report);

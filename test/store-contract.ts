@@ -5,6 +5,8 @@ import type { Store } from '../src/store/store.ts';
 import { besideTests } from './store-contract/beside.ts';
 import { bodyTests } from './store-contract/bodies.ts';
 import { changeTests } from './store-contract/changes.ts';
+import { expiryTests } from './store-contract/expiry.ts';
+import { folderTests } from './store-contract/folders.ts';
 import { kitOf } from './store-contract/kit.ts';
 import { mailboxTests } from './store-contract/mailboxes.ts';
 import { messageTests } from './store-contract/messages.ts';
@@ -27,6 +29,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     mailboxTests(kit);
     messageTests(kit);
     changeTests(kit);
+    folderTests(kit);
+    expiryTests(kit);
     bodyTests(kit);
     besideTests(kit);
     upkeepTests(kit);

@@ -76,7 +76,7 @@ export interface Folder {
 
 export interface Messages {
   /**
-   * Takes in a body of any length, chunk by chunk, in bounded memory. What this returns is a draft's body; it is
+   * Takes in a body of up to 64 GiB, chunk by chunk, in bounded memory. What this returns is a draft's body; it is
    * listed nowhere and lost at the next start unless appended. Breaks off, keeping nothing, when `chunks` throws.
    * Rejects with StoreError `no-mailbox` when the body is long and there is no such mailbox.
    */

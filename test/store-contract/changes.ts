@@ -83,6 +83,41 @@ export function changeTests(kit: Kit): void {
       expect(from).toBe(next.modseq);
     });
 
+    test('tell it alike in one step and in many, from wherever one asks', async () => {
+      type Known = { readonly modseq: number; readonly messages: ReadonlyMap<string, number> };
+      const known: Known[] = [{ modseq: 0, messages: new Map() }];
+      const made: string[] = [];
+      for (let i = 0; i < 40; i += 1) {
+        const old = made[(i * 7) % Math.max(1, made.length)] ?? '';
+        const older = made[(i * 3) % Math.max(1, made.length)] ?? '';
+        if (i % 3 !== 1) made.push(await kit.put(`${i}`, { folder: i % 4 === 0 ? 'F' : 'inbox' }));
+        else if (i % 2 === 0) await kit.store.messages.flag(BOX, old, { add: [`f${i}`] });
+        else await kit.store.messages.move(BOX, old, i % 4 === 1 ? 'G' : 'inbox');
+        if (i % 5 === 4) await kit.store.messages.remove(BOX, [older]);
+        const { messages } = await kit.store.messages.page(BOX, { limit: 1000 });
+        const modseq = (await kit.store.mailboxes.get(BOX))?.modseq ?? 0;
+        known.push({ modseq, messages: new Map(messages.map((message) => [message.id, message.modseq])) });
+      }
+      const now = known.at(-1)?.messages ?? new Map<string, number>();
+      for (const { modseq, messages } of known) {
+        const altered = [...now].filter(([, last]) => last > modseq).sort(([, a], [, b]) => a - b);
+        const gone = [...messages.keys()].filter((id) => !now.has(id));
+        for (const limit of [1, 2, 7, 1000]) {
+          const told = { messages: [] as string[], gone: [] as string[] };
+          for (let [from, more] = [modseq, true]; more; ) {
+            const step = await kit.store.messages.changes(BOX, from, limit);
+            expect(step.messages.length + step.gone.length).toBeLessThanOrEqual(limit);
+            told.messages.push(...step.messages.map(({ id }) => id));
+            told.gone.push(...step.gone);
+            [from, more] = [step.modseq, step.more];
+          }
+          expect(told.messages).toEqual(altered.map(([id]) => id));
+          expect(told.gone).toEqual(expect.arrayContaining(gone));
+          expect(told.gone.filter((id) => now.has(id))).toEqual([]);
+        }
+      }
+    });
+
     test('forget removals after a month, and say so', async () => {
       const id = await kit.put('x');
       const { modseq } = await kit.store.messages.changes(BOX, 0, 10);

@@ -31,6 +31,37 @@ export function messageTests(kit: Kit): void {
       expect(await kit.store.messages.read('smallmail/none', id)).toBeUndefined();
     });
 
+    test('are found under their id in their own mailbox alone', async () => {
+      const other = 'smallmail/other';
+      await kit.store.mailboxes.create({ id: other, quota: AMPLE });
+      const id = await kit.put('here');
+      const there = await kit.put('there', {}, other);
+      expect(there).not.toBe(id);
+      expect(await kit.store.messages.find(other, id)).toBeUndefined();
+      expect(await kit.store.messages.read(other, id)).toBeUndefined();
+      expect(await kit.store.messages.flag(other, id, { add: ['seen'] })).toBe(false);
+      expect(await kit.store.messages.move(other, id, 'F')).toBe(false);
+      expect(await kit.store.messages.remove(other, [id])).toBe(0);
+      // The same place in a mailbox of the same name is another message.
+      await kit.store.mailboxes.remove(other);
+      await kit.store.mailboxes.create({ id: other, quota: AMPLE });
+      expect(await kit.put('again', {}, other)).not.toBe(there);
+      expect(await kit.store.messages.remove(other, [id, there])).toBe(0);
+      expect(await kit.ids()).toEqual([id]);
+    });
+
+    test('have ids that tell neither order nor kinship', async () => {
+      const made: string[] = [];
+      for (let i = 0; i < 64; i += 1) made.push(await kit.put('x'));
+      expect(made.toSorted()).not.toEqual(made);
+      const bits = (id: string): string => BigInt(`0x${id}`).toString(2).padStart(128, '0');
+      for (const [i, id] of made.entries()) {
+        const next = bits(made[i + 1] ?? '0');
+        const differing = [...bits(id)].filter((bit, place) => bit !== next[place]).length;
+        expect(differing).toBeGreaterThan(24); // of 128 about half; less by chance once in 10^12 pairs
+      }
+    });
+
     test.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 5 * CHUNK + 77])(
       'of %i octets are whole',
       async (size) => {

@@ -4,6 +4,7 @@ import { StoreError } from '../errors.ts';
 import { CHUNK } from '../limits.ts';
 import { type Database, prepare } from './database.ts';
 import { type BodyKey, Held } from './held.ts';
+import { CHUNKS_OF_BODY, SEQ_BITS } from './schema.ts';
 
 /** Chunks cleared in one step, so that no commit waits for more than these. */
 const CLEAR_CHUNKS = 64;
@@ -14,60 +15,83 @@ const CLEAR_AT_ONCE = 4 * CHUNK;
 
 export function bodyWrites(db: Database) {
   const held = new Held();
-  const draw = prepare<BodyKey>(
-    db,
-    'UPDATE mailboxes SET modseq = modseq + 1 WHERE id = ? RETURNING box, modseq AS body',
-  );
-  const insertChunk = prepare(db, 'INSERT INTO chunks (box, body, seq, octets) VALUES (?, ?, ?, ?)');
-  const removeChunks = prepare(db, 'DELETE FROM chunks WHERE box = ? AND body = ?');
-  const insertLoose = prepare(db, 'INSERT INTO loose (box, body) VALUES (?, ?)');
-  const removeLoose = prepare(db, 'DELETE FROM loose WHERE box = ? AND body = ?');
-  const isLoose = prepare(db, 'SELECT 1 FROM loose WHERE box = ? AND body = ?');
+  const boxOf = prepare<{ box: number }>(db, 'SELECT box FROM mailboxes WHERE id = ?');
+  const insertChunk = prepare(db, `INSERT INTO chunks (key, octets) VALUES ((?1 << ${SEQ_BITS}) | ?2, ?3)`);
+  const removeChunks = prepare(db, `DELETE FROM chunks WHERE ${CHUNKS_OF_BODY}`);
+  const insertLoose = prepare(db, 'INSERT INTO loose (body, box) VALUES (?, ?)');
+  const removeLoose = prepare(db, 'DELETE FROM loose WHERE body = ? AND box = ?');
+  const isLoose = prepare(db, 'SELECT 1 FROM loose WHERE body = ?');
   const allLoose = prepare<BodyKey>(db, 'SELECT box, body FROM loose');
-  const keyOf = prepare<BodyKey>(
-    db,
-    'SELECT box, body FROM messages WHERE box = (SELECT box FROM mailboxes WHERE id = ?) AND id = unhex(?)',
-  );
   const clearSome = prepare(
     db,
-    'DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks WHERE box = ? AND body = ? LIMIT ?)',
+    `DELETE FROM chunks WHERE key IN (SELECT key FROM chunks WHERE ${CHUNKS_OF_BODY} LIMIT ?2)`,
   );
   const doomed = prepare<{ box: number }>(db, 'SELECT box FROM doomed');
-  const clearBox = [
-    [CLEAR_CHUNKS, 'DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks WHERE box = ?1 LIMIT ?2)'],
-    [CLEAR_ROWS, sliceOf('messages', 'uid')],
-    [CLEAR_ROWS, sliceOf('gone', 'modseq')],
-    [CLEAR_ROWS, sliceOf('once', 'key')],
-    [CLEAR_ROWS, sliceOf('folders', 'name')],
-    [CLEAR_ROWS, sliceOf('loose', 'body')],
-  ].map(([rows, sql]) => ({ rows: Number(rows), remove: prepare(db, String(sql)) }));
+  const clearMessages = prepare<BodyKey & { size: number }>(
+    db,
+    `${sliceOf('messages', 'touched, uid')} RETURNING box, body, size`,
+  );
+  const clearRows = [
+    prepare(db, sliceOf('gone', 'modseq')),
+    prepare(db, sliceOf('once', 'key')),
+    prepare(db, sliceOf('folders', 'name')),
+  ];
   const undoom = prepare(db, 'DELETE FROM doomed WHERE box = ?');
 
-  /** One step at one mailbox. */
+  // Numbers grow, so that new chunks lie at the end of their table. Counted here and not in a row: a number that was drawn
+  // and not kept, or was kept and is cleared, means nothing to anybody once the process has ended.
+  const drawn = prepare<{ body: number }>(
+    db,
+    `SELECT max(coalesce((SELECT max(key) FROM chunks) >> ${SEQ_BITS}, 0), coalesce((SELECT max(body) FROM loose), 0)) AS body`,
+  );
+  let last = drawn.get()?.body ?? 0;
+  function draw(): number {
+    last += 1;
+    return last;
+  }
+
+  /** Clears a body of which nobody has a message any more: at once up to `atOnce` octets, or later. True: later. */
+  function drop(key: BodyKey, size: number, atOnce: number): boolean {
+    held.settle(key);
+    if (size === 0) return false;
+    if (size <= atOnce && !held.pinned(key)) {
+      removeChunks.run(key.body);
+      return false;
+    }
+    insertLoose.run(key.body, key.box);
+    return true;
+  }
+
+  /** One step at one mailbox. Its long bodies become loose; a step of its own clears each. */
   function clearDoomed(box: number): void {
-    for (const { rows, remove } of clearBox) if (remove.run(box, rows) === rows) return;
+    const messages = clearMessages.all(box, CLEAR_CHUNKS);
+    for (const { size, ...key } of messages) drop(key, size, CHUNK);
+    if (messages.length === CLEAR_CHUNKS) return;
+    for (const rows of clearRows) if (rows.run(box, CLEAR_ROWS) === CLEAR_ROWS) return;
     undoom.run(box);
     held.forget(box);
   }
 
   /** One step at one body. */
   function clearLoose({ box, body }: BodyKey): void {
-    if (clearSome.run(box, body, CLEAR_CHUNKS) < CLEAR_CHUNKS) removeLoose.run(box, body);
+    if (clearSome.run(body, CLEAR_CHUNKS) < CLEAR_CHUNKS) removeLoose.run(body, box);
   }
 
   return {
     /** Makes room for a body that will arrive in chunks. Undefined when there is no such mailbox. */
     beginBody(mailbox: string): BodyKey | undefined {
-      const key = draw.get(mailbox);
-      if (key === undefined) return undefined;
-      insertLoose.run(key.box, key.body);
+      const box = boxOf.get(mailbox)?.box;
+      if (box === undefined) return undefined;
+      const key = { box, body: draw() };
+      insertLoose.run(key.body, box);
       held.arrive(key);
       return key;
     },
 
     addChunk(key: BodyKey, seq: number, octets: Uint8Array): void {
-      if (!isLoose.get(key.box, key.body)) throw new StoreError('no-mailbox', 'the mailbox was removed meanwhile');
-      insertChunk.run(key.box, key.body, seq, octets);
+      if (seq >= 2 ** SEQ_BITS) throw new StoreError('invalid', 'the store does not take a body as long as this');
+      if (!isLoose.get(key.body)) throw new StoreError('no-mailbox', 'the mailbox was removed meanwhile');
+      insertChunk.run(key.body, seq, octets);
       held.arrive(key);
     },
 
@@ -76,35 +100,29 @@ export function bodyWrites(db: Database) {
       held.settle(key);
     },
 
-    /** A body at hand becomes that of the message `key.body`. */
-    writeBody(key: BodyKey, octets: Uint8Array): void {
-      if (octets.byteLength > 0) insertChunk.run(key.box, key.body, 0, octets);
+    /** Writes a body at hand; returns its number. */
+    writeBody(octets: Uint8Array): number {
+      if (octets.byteLength === 0) return 0;
+      const body = draw();
+      insertChunk.run(body, 0, octets);
+      return body;
     },
 
-    /** A body that arrived in chunks becomes a message's. */
-    takeBody(key: BodyKey): void {
-      if (!held.arriving(key) || removeLoose.run(key.box, key.body) === 0) {
+    /** A body that arrived in chunks becomes a message's. Returns its number. */
+    takeBody(key: BodyKey): number {
+      if (!held.arriving(key) || removeLoose.run(key.body, key.box) === 0) {
         throw new StoreError('no-body', 'the body is not there any more');
       }
       // It stays held: should the commit fail, it is loose again and waits for the next append.
+      return key.body;
     },
 
     /** Clears the body of a removed message, now or, when it is long or being read, later. True: later. */
-    dropBody(key: BodyKey, size: number): boolean {
-      held.settle(key);
-      if (size <= CLEAR_AT_ONCE && !held.pinned(key)) {
-        removeChunks.run(key.box, key.body);
-        return false;
-      }
-      insertLoose.run(key.box, key.body);
-      return true;
-    },
+    dropBody: (key: BodyKey, size: number): boolean => drop(key, size, CLEAR_AT_ONCE),
 
-    /** Keeps a message's octets readable until `unpin`, whatever becomes of the message. Undefined when it is not there. */
-    pin(mailbox: string, id: string): BodyKey | undefined {
-      const key = keyOf.get(mailbox, id);
-      if (key !== undefined) held.pin(key);
-      return key;
+    /** Keeps a body readable until `unpin`, whatever becomes of its message. */
+    pinBody(key: BodyKey): void {
+      held.pin(key);
     },
 
     unpin(key: BodyKey): void {
@@ -115,13 +133,13 @@ export function bodyWrites(db: Database) {
     clear(): boolean {
       const loose = firstOf(allLoose.rows(), (key) => !held.pinned(key) && !held.arriving(key));
       if (loose) clearLoose(loose);
-      const doom = loose ? undefined : firstOf(doomed.rows(), ({ box }) => !held.pinnedIn(box));
+      const doom = loose ? undefined : doomed.get();
       if (doom) clearDoomed(doom.box);
       return loose !== undefined || doom !== undefined;
     },
 
     /** Gives up the uploads at which nothing has happened for long; returns how many. */
-    sweepUploads: (now: number): number => held.sweep(now, ({ box, body }) => isLoose.get(box, body) !== undefined),
+    sweepUploads: (now: number): number => held.sweep(now, ({ body }) => isLoose.get(body) !== undefined),
   };
 }
 
@@ -134,5 +152,5 @@ function firstOf<Row>(rows: Iterable<Row>, fits: (row: Row) => boolean): Row | u
 }
 
 function sliceOf(table: string, key: string): string {
-  return `DELETE FROM ${table} WHERE box = ?1 AND ${key} IN (SELECT ${key} FROM ${table} WHERE box = ?1 LIMIT ?2)`;
+  return `DELETE FROM ${table} WHERE box = ?1 AND (${key}) IN (SELECT ${key} FROM ${table} WHERE box = ?1 LIMIT ?2)`;
 }

@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path';
 import { asBuffer } from '../../base/bytes.ts';
-import type { Random } from '../../base/random.ts';
 import { StoreError } from '../errors.ts';
 import { checkDocument, checkJob, checkKey, checkLimit, checkName, checkWhole } from '../limits.ts';
 import type { Documents, Mailboxes, Queues, SeenSets, Store, Swept } from '../store.ts';
+import { NO_VISIT } from './expiry.ts';
 import { keep } from './keep.ts';
 import type { Link, Operation } from './link.ts';
 import { mailOf } from './mail.ts';
@@ -18,18 +18,16 @@ export interface Engine {
   readonly writer: Link<Writes>;
   /** Runs a query on the reader that has least to do. */
   read<K extends keyof Reads & string>(query: K, ...args: Parameters<Reads[K]>): Promise<ReturnType<Reads[K]>>;
-  readonly random: Random;
   readonly watchers: Watchers;
   /** Clears away, in the background or when awaited, what removed mailboxes and messages have left. */
   clear(): Promise<void>;
 }
 
 /** The Store over the workers of `file`. */
-export function storeOf(file: string, writer: Link<Writes>, readers: readonly Link<Reads>[], random: Random): Store {
+export function storeOf(file: string, writer: Link<Writes>, readers: readonly Link<Reads>[]): Store {
   const engine: Engine = {
     writer,
     read: (query, ...args) => leastBusy(readers).call(query, ...args),
-    random,
     watchers: new Watchers(),
     clear: clearer(writer),
   };
@@ -87,14 +85,14 @@ function clearer(writer: Link<Writes>): () => Promise<void> {
 
 async function sweep({ writer, watchers, clear }: Engine, now: number): Promise<Swept> {
   const swept = { messages: 0, mailboxes: 0, seen: 0, uploads: 0 };
-  for (let more = true; more; ) {
-    const step = await writer.call('sweepSome', now);
+  for (let [more, from] = [true, NO_VISIT]; more; ) {
+    const step = await writer.call('sweepSome', now, from);
     swept.messages += step.messages;
     swept.mailboxes += step.mailboxes;
     swept.seen += step.seen;
     swept.uploads += step.uploads;
     for (const mailbox of step.changed) watchers.wake(mailbox);
-    more = step.more;
+    [more, from] = [step.more, step.next];
   }
   await clear();
   while (await writer.call('shrink'));

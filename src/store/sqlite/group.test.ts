@@ -59,13 +59,12 @@ describe('a group', () => {
 
 /** A store of its own with a mailbox, and the calls that fill it. */
 function mailbox(name: string) {
-  const { db, operations, close } = openWrites(join(root, name, 'store.db'));
+  const { db, operations, close } = openWrites(join(root, name, 'store.db'), { idKey: new Uint8Array(16), run: 1 });
   const run = groups(db, { ...operations, lose: () => db.exec('ROLLBACK') });
   const draft = { id: 'a/b', quotaBytes: 1e9, quotaMessages: 1e6, expires: null, documents: [] };
   run([call(1, 'createMailbox', draft)]);
-  const append = (ticket: number, size: number, body: unknown = new Uint8Array(size)): Call =>
+  const append = (ticket: number, size: number, body: unknown = new Uint8Array(size), once: unknown = null): Call =>
     call(ticket, 'append', 'a/b', {
-      id: ticket.toString(16).padStart(32, '0'),
       folder: 'inbox',
       size,
       sha256: '00'.repeat(32),
@@ -74,7 +73,7 @@ function mailbox(name: string) {
       expires: null,
       entry: null,
       body,
-      once: null,
+      once,
     });
   return { db, run, append, close };
 }
@@ -102,5 +101,27 @@ test('a long body is not lost with the commit that should have taken it', () => 
   run([call(6, 'clear')]);
   expect(run([append(7, 100, key)])[0]?.[2]).toBeUndefined();
   expect(run([append(8, 100, key)])[0]?.[2]?.code).toBe('no-body');
+  close();
+});
+
+test('an append that fails among appends is undone alone, its key too', () => {
+  const { db, run, append, close } = mailbox('among');
+  const once = { key: '01', until: 9 };
+  const replies = run([
+    append(2, 5),
+    append(3, 5, { box: 1, body: 77 }, once),
+    append(4, 5),
+    append(5, 5, undefined, once),
+  ]);
+  expect(replies.map(([ticket, , failure]) => [ticket, failure?.code])).toEqual([
+    [2, undefined],
+    [3, 'no-body'],
+    [4, undefined],
+    [5, undefined],
+  ]);
+  expect(replies.map(([, value]) => value)).toMatchObject([{ uid: 1 }, undefined, { uid: 2 }, { uid: 3 }]);
+  const row = db.prepare('SELECT modseq, used_messages AS messages, used_bytes AS bytes FROM mailboxes').get();
+  expect(row).toEqual({ modseq: 3, messages: 3, bytes: 15 });
+  expect(db.prepare('SELECT count(*) AS rows FROM messages').get()).toEqual({ rows: 3 });
   close();
 });

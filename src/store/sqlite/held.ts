@@ -2,7 +2,7 @@
 
 import { DAY } from '../../base/time.ts';
 
-/** Which body: the number of its mailbox and its own. */
+/** Which body: its number, which no other body of the store has, and that of its mailbox. */
 export interface BodyKey {
   readonly box: number;
   readonly body: number;
@@ -16,24 +16,23 @@ interface Upload extends BodyKey {
 /** An upload at which nothing has happened from one sweep to another, and for this long, is given up. */
 const UPLOAD_LIFE = DAY;
 
-const nameOf = ({ box, body }: BodyKey): string => `${box}/${body}`;
-
 export class Held {
-  readonly #uploads = new Map<string, Upload>();
-  readonly #pins = new Map<string, { readonly box: number; readonly readers: number }>();
+  readonly #uploads = new Map<number, Upload>();
+  /** How many read each body. */
+  readonly #pins = new Map<number, number>();
 
   /** Something of the body has arrived. */
   arrive({ box, body }: BodyKey): void {
-    this.#uploads.set(nameOf({ box, body }), { box, body, since: undefined });
+    this.#uploads.set(body, { box, body, since: undefined });
   }
 
-  arriving(key: BodyKey): boolean {
-    return this.#uploads.has(nameOf(key));
+  arriving({ body }: BodyKey): boolean {
+    return this.#uploads.has(body);
   }
 
   /** Nothing more arrives. */
-  settle(key: BodyKey): void {
-    this.#uploads.delete(nameOf(key));
+  settle({ body }: BodyKey): void {
+    this.#uploads.delete(body);
   }
 
   /** The mailbox is gone, and what was arriving for it. */
@@ -41,35 +40,28 @@ export class Held {
     for (const upload of this.#uploads.values()) if (upload.box === box) this.settle(upload);
   }
 
-  pin(key: BodyKey): void {
-    const readers = this.#pins.get(nameOf(key))?.readers ?? 0;
-    this.#pins.set(nameOf(key), { box: key.box, readers: readers + 1 });
+  pin({ body }: BodyKey): void {
+    this.#pins.set(body, (this.#pins.get(body) ?? 0) + 1);
   }
 
-  unpin(key: BodyKey): void {
-    const readers = this.#pins.get(nameOf(key))?.readers ?? 0;
-    if (readers > 1) this.#pins.set(nameOf(key), { box: key.box, readers: readers - 1 });
-    else this.#pins.delete(nameOf(key));
+  unpin({ body }: BodyKey): void {
+    const readers = this.#pins.get(body) ?? 0;
+    if (readers > 1) this.#pins.set(body, readers - 1);
+    else this.#pins.delete(body);
   }
 
-  pinned(key: BodyKey): boolean {
-    return this.#pins.has(nameOf(key));
-  }
-
-  /** True when a body of this mailbox is being read. */
-  pinnedIn(box: number): boolean {
-    for (const pin of this.#pins.values()) if (pin.box === box) return true;
-    return false;
+  pinned({ body }: BodyKey): boolean {
+    return this.#pins.has(body);
   }
 
   /** Gives up uploads that nothing happens to, and forgets those that `isLoose` says a message has taken; counts the former. */
   sweep(now: number, isLoose: (key: BodyKey) => boolean): number {
     let givenUp = 0;
-    for (const [name, upload] of this.#uploads) {
+    for (const [body, upload] of this.#uploads) {
       const { since } = upload;
-      if (!isLoose(upload)) this.#uploads.delete(name);
-      else if (since === undefined) this.#uploads.set(name, { ...upload, since: now });
-      else if (now - since >= UPLOAD_LIFE) givenUp += Number(this.#uploads.delete(name));
+      if (!isLoose(upload)) this.#uploads.delete(body);
+      else if (since === undefined) this.#uploads.set(body, { ...upload, since: now });
+      else if (now - since >= UPLOAD_LIFE) givenUp += Number(this.#uploads.delete(body));
     }
     return givenUp;
   }

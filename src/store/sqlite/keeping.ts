@@ -8,6 +8,7 @@ import { StoreError } from '../errors.ts';
 import { CHUNK } from '../limits.ts';
 import type { Verification } from '../store.ts';
 import { type Database, openReader, prepare, snapshot } from './database.ts';
+import { CHUNKS_OF_BODY, INBOX, SEQ_BITS } from './schema.ts';
 
 const OWNER_ONLY = 0o600;
 /** Pages copied in one step. */
@@ -73,7 +74,8 @@ function check(db: Database, progress: (done: number, total: number) => void): V
   const boxes = prepare<{ box: number }>(db, 'SELECT box FROM mailboxes ORDER BY box');
   const entries = prepare<Entry>(
     db,
-    'SELECT uid, body, size, sha256 FROM messages WHERE box = ? AND uid > ? ORDER BY uid LIMIT ?',
+    `SELECT uid, body, size, sha256 FROM messages WHERE box = ?1 AND touched = 0 AND uid > ?2 UNION ALL
+     SELECT uid, body, size, sha256 FROM messages WHERE box = ?1 AND touched = 1 AND uid > ?2 ORDER BY uid LIMIT ?3`,
   );
   const bodyCheck = bodyChecker(db);
   const countFaults = countChecker(db);
@@ -87,7 +89,7 @@ function check(db: Database, progress: (done: number, total: number) => void): V
       const from: number = after;
       const page: Entry[] = snapshot(db, () => {
         const some = entries.all(box, from, STEP_MESSAGES);
-        faults.push(...some.flatMap((entry) => bodyCheck(box, entry)));
+        faults.push(...some.flatMap((entry) => bodyCheck(entry)));
         return some;
       });
       for (const { size } of page) bytes += size;
@@ -100,15 +102,15 @@ function check(db: Database, progress: (done: number, total: number) => void): V
   return { mailboxes, messages, bytes, faults };
 }
 
-function bodyChecker(db: Database): (box: number, entry: Entry) => string[] {
+function bodyChecker(db: Database): (entry: Entry) => string[] {
   const chunks = prepare<{ seq: number; octets: Uint8Array }>(
     db,
-    'SELECT seq, octets FROM chunks WHERE box = ? AND body = ? ORDER BY seq',
+    `SELECT key & ${2 ** SEQ_BITS - 1} AS seq, octets FROM chunks WHERE ${CHUNKS_OF_BODY} ORDER BY key`,
   );
-  return (box, { body, size, sha256 }) => {
+  return ({ body, size, sha256 }) => {
     const hash = createHash('sha256');
     let [length, next, whole] = [0, 0, true];
-    for (const { seq, octets } of chunks.rows(box, body)) {
+    for (const { seq, octets } of chunks.rows(body)) {
       hash.update(octets);
       whole &&= seq === next && length === seq * CHUNK;
       length += octets.byteLength;
@@ -124,15 +126,22 @@ function countChecker(db: Database): (box: number) => string[] {
     db,
     'SELECT used_messages AS messages, used_bytes AS bytes FROM mailboxes WHERE box = ?',
   );
-  const real = prepare<Count>(
+  const real = prepare<Count & { misplaced: number }>(
     db,
-    'SELECT count(*) AS messages, coalesce(sum(size), 0) AS bytes FROM messages WHERE box = ?',
+    `SELECT count(*) AS messages, coalesce(sum(size), 0) AS bytes,
+       coalesce(sum(touched = 0 AND (folder <> '${INBOX}' OR modseq <> uid)), 0) AS misplaced
+     FROM messages WHERE box = ?`,
   );
   const folders = prepare<{ wrong: number }>(
     db,
     `SELECT count(*) AS wrong FROM
        (SELECT name, messages, bytes FROM folders WHERE box = ?1 AND messages > 0 EXCEPT
         SELECT folder, count(*), sum(size) FROM messages WHERE box = ?1 GROUP BY folder)`,
+  );
+  const overdue = prepare(
+    db,
+    `SELECT 1 FROM mailboxes JOIN (SELECT min(expires) AS soonest FROM messages WHERE box = ?1 UNION ALL
+       SELECT min(until) FROM once WHERE box = ?1) WHERE box = ?1 AND soonest < coalesce(first_expiry, soonest + 1)`,
   );
   return (box) =>
     snapshot(db, () => {
@@ -144,6 +153,8 @@ function countChecker(db: Database): (box: number) => string[] {
           `a mailbox counts ${claim.messages} messages of ${claim.bytes} octets and holds ${truth.messages} of ${truth.bytes}`,
         );
       }
+      if (truth.misplaced > 0) faults.push('a message is not listed where it belongs');
+      if (overdue.get(box)) faults.push('something in a mailbox expires before the mailbox says');
       if (folders.get(box)?.wrong !== 0) faults.push('a folder counts other messages than it holds');
       return faults;
     });
@@ -153,8 +164,7 @@ function strayFaults(db: Database): string[] {
   const stray = prepare<{ bodies: number }>(
     db,
     `SELECT count(*) AS bodies FROM
-       (SELECT box, body FROM chunks EXCEPT SELECT box, body FROM messages EXCEPT SELECT box, body FROM loose)
-     WHERE box NOT IN (SELECT box FROM doomed)`,
+       (SELECT key >> ${SEQ_BITS} AS body FROM chunks EXCEPT SELECT body FROM messages EXCEPT SELECT body FROM loose)`,
   );
   const bodies = stray.get()?.bodies ?? 0;
   return bodies === 0 ? [] : [`${bodies} bodies belong to no message`];

@@ -3,6 +3,8 @@
 import { CHUNK } from '../limits.ts';
 import { type Database, prepare, prepareTuples, snapshot } from './database.ts';
 import type { BodyKey } from './held.ts';
+import type { Ids } from './ids.ts';
+import { INBOX, SEQ_BITS } from './schema.ts';
 
 /** An index entry on its way between threads: binary columns as hex, which travels cheaper than many small buffers. */
 export type MessageRow = [
@@ -26,61 +28,123 @@ export interface ChangeRows {
   readonly forgotten: boolean;
 }
 
-const COLUMNS = `uid, lower(hex(id)), folder, size, lower(hex(sha256)), flags, modseq, arrived, expires, entry`;
+/** A row as it is read; `unseal` makes a MessageRow of it. */
+type StoredRow = [
+  body: number,
+  box: number,
+  run: number,
+  uid: number,
+  folder: string,
+  size: number,
+  sha256: string,
+  flags: string,
+  modseq: number,
+  arrived: number,
+  expires: number | null,
+  entry: Uint8Array | null,
+];
+
+const COLUMNS = 'body, box, run, uid, folder, size, lower(hex(sha256)), flags, modseq, arrived, expires, entry';
 const BOX = '(SELECT box FROM mailboxes WHERE id = ?1)';
 const SIZE = 3;
 const MODSEQ = 6;
 const NOTHING = new Uint8Array(0);
 
-export function messageReads(db: Database) {
-  const find = prepareTuples<MessageRow>(db, `SELECT ${COLUMNS} FROM messages WHERE box = ${BOX} AND id = unhex(?2)`);
-  const keyOf = prepare<BodyKey>(db, `SELECT box, body FROM messages WHERE box = ${BOX} AND id = unhex(?2)`);
-  const chunk = prepare<{ octets: Uint8Array }>(db, 'SELECT octets FROM chunks WHERE box = ? AND body = ? AND seq = ?');
-  const page = prepareTuples<MessageRow>(
+// Untouched messages lie in the order of their arrival, the others beside them: to list both is to merge two orders, of which
+// SQLite reads no more rows than are asked for.
+const UNTOUCHED = `FROM messages WHERE box = ${BOX} AND touched = 0`;
+const touchedBy = (index: string) => `FROM messages INDEXED BY ${index} WHERE box = ${BOX} AND touched = 1`;
+const TOUCHED = `FROM messages WHERE box = ${BOX} AND touched = 1`;
+
+export function messageReads(db: Database, ids: Ids) {
+  const find = prepareTuples<StoredRow>(
     db,
-    `SELECT ${COLUMNS} FROM messages WHERE box = ${BOX} AND uid > ?2 ORDER BY uid LIMIT ?3`,
+    `SELECT ${COLUMNS} FROM messages WHERE box = ${BOX} AND box = ?2 AND touched IN (0, 1) AND uid = ?3 AND run = ?4`,
   );
-  const pageOfFolder = prepareTuples<MessageRow>(
+  const chunk = prepare<{ octets: Uint8Array }>(db, `SELECT octets FROM chunks WHERE key = (?1 << ${SEQ_BITS}) | ?2`);
+  const page = prepareTuples<StoredRow>(
     db,
-    `SELECT ${COLUMNS} FROM messages WHERE box = ${BOX} AND folder = ?4 AND uid > ?2 ORDER BY uid LIMIT ?3`,
+    `SELECT ${COLUMNS} ${UNTOUCHED} AND uid > ?2 UNION ALL
+     SELECT ${COLUMNS} ${TOUCHED} AND uid > ?2 ORDER BY uid LIMIT ?3`,
   );
-  const state = prepare<{ modseq: number; forgotten: number }>(
+  const pageOfInbox = prepareTuples<StoredRow>(
     db,
-    'SELECT modseq, forgotten FROM mailboxes WHERE id = ?',
+    `SELECT ${COLUMNS} ${UNTOUCHED} AND uid > ?2 UNION ALL
+     SELECT ${COLUMNS} ${touchedBy('messages_folder')} AND folder = '${INBOX}' AND uid > ?2 ORDER BY uid LIMIT ?3`,
   );
-  const changed = prepareTuples<MessageRow>(
+  const pageOfFolder = prepareTuples<StoredRow>(
     db,
-    `SELECT ${COLUMNS} FROM messages WHERE box = ${BOX} AND modseq > ?2 ORDER BY modseq LIMIT ?3`,
+    `SELECT ${COLUMNS} ${touchedBy('messages_folder')} AND folder = ?4 AND uid > ?2 ORDER BY uid LIMIT ?3`,
   );
-  const gone = prepare<{ modseq: number; id: string }>(
+  const state = prepare<{ box: number; modseq: number; forgotten: number }>(
     db,
-    `SELECT modseq, lower(hex(id)) AS id FROM gone WHERE box = ${BOX} AND modseq > ?2 ORDER BY modseq LIMIT ?3`,
+    'SELECT box, modseq, forgotten FROM mailboxes WHERE id = ?',
+  );
+  const changed = prepareTuples<StoredRow>(
+    db,
+    `SELECT ${COLUMNS}, uid AS place ${UNTOUCHED} AND uid > ?2 UNION ALL
+     SELECT ${COLUMNS}, modseq AS place ${touchedBy('messages_modseq')} AND modseq > ?2 ORDER BY place LIMIT ?3`,
+  );
+  const gone = prepare<{ modseq: number; uid: number; run: number }>(
+    db,
+    'SELECT modseq, uid, run FROM gone WHERE box = ? AND modseq > ? ORDER BY modseq LIMIT ?',
   );
 
+  function unseal([
+    ,
+    box,
+    run,
+    uid,
+    folder,
+    size,
+    sha256,
+    flags,
+    modseq,
+    arrived,
+    expires,
+    entry,
+  ]: StoredRow): MessageRow {
+    return [uid, ids.seal({ box, run, uid }), folder, size, sha256, flags, modseq, arrived, expires, entry];
+  }
+
+  function stored(mailbox: string, id: string): StoredRow | undefined {
+    const place = ids.open(id);
+    return place && find.get(mailbox, place.box, place.uid, place.run);
+  }
+
+  function pageRows(mailbox: string, folder: string | null, after: number, limit: number): StoredRow[] {
+    if (folder === null) return page.all(mailbox, after, limit);
+    return folder === INBOX ? pageOfInbox.all(mailbox, after, limit) : pageOfFolder.all(mailbox, after, limit, folder);
+  }
+
   return {
-    findMessage: (mailbox: string, id: string): MessageRow | undefined => find.get(mailbox, id),
+    findMessage(mailbox: string, id: string): MessageRow | undefined {
+      const row = stored(mailbox, id);
+      return row && unseal(row);
+    },
 
     /** The entry, and with it the whole body when that is one chunk at most. */
     openMessage: (mailbox: string, id: string): { row: MessageRow; octets: Uint8Array | undefined } | undefined =>
       snapshot(db, () => {
-        const row = find.get(mailbox, id);
-        if (row === undefined) return undefined;
-        const [size, key] = [row[SIZE], keyOf.get(mailbox, id)];
-        if (size === 0 || size > CHUNK || key === undefined) return { row, octets: size === 0 ? NOTHING : undefined };
-        return { row, octets: chunk.get(key.box, key.body, 0)?.octets };
+        const found = stored(mailbox, id);
+        if (found === undefined) return undefined;
+        const row = unseal(found);
+        const size = row[SIZE];
+        if (size === 0 || size > CHUNK) return { row, octets: size === 0 ? NOTHING : undefined };
+        return { row, octets: chunk.get(found[0], 0)?.octets };
       }),
 
-    readChunk: ({ box, body }: BodyKey, seq: number): Uint8Array | undefined => chunk.get(box, body, seq)?.octets,
+    readChunk: ({ body }: BodyKey, seq: number): Uint8Array | undefined => chunk.get(body, seq)?.octets,
 
     pageMessages: (mailbox: string, folder: string | null, after: number, limit: number): MessageRow[] =>
-      folder === null ? page.all(mailbox, after, limit) : pageOfFolder.all(mailbox, after, limit, folder),
+      pageRows(mailbox, folder, after, limit).map(unseal),
 
     changesSince: (mailbox: string, since: number, limit: number): ChangeRows =>
       snapshot(db, () => {
         const now = state.get(mailbox);
         if (now === undefined) return { modseq: 0, messages: [], gone: [], more: false, forgotten: false };
-        const messages = changed.all(mailbox, since, limit + 1);
-        const removals = gone.all(mailbox, since, limit + 1);
+        const messages = changed.all(mailbox, since, limit + 1).map(unseal);
+        const removals = gone.all(now.box, since, limit + 1);
         const order = [...messages.map((row) => row[MODSEQ]), ...removals.map(({ modseq }) => modseq)].sort(
           (a, b) => a - b,
         );
@@ -89,7 +153,9 @@ export function messageReads(db: Database) {
         return {
           modseq,
           messages: messages.filter((row) => row[MODSEQ] <= modseq),
-          gone: removals.filter((row) => row.modseq <= modseq).map(({ id }) => id),
+          gone: removals
+            .filter((row) => row.modseq <= modseq)
+            .map(({ uid, run }) => ids.seal({ box: now.box, run, uid })),
           more,
           forgotten: since > 0 && since < now.forgotten,
         };

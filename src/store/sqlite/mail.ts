@@ -1,7 +1,7 @@
 // The messages of the Store: drafts become rows, rows become messages, bodies become streams.
 
 import { hash } from 'node:crypto';
-import { asBuffer } from '../../base/bytes.ts';
+import { asBuffer, toHex } from '../../base/bytes.ts';
 import { codeOf } from '../../base/errors.ts';
 import { StoreError } from '../errors.ts';
 import { CHUNK, checkFlags, checkIndex, checkKey, checkLimit, checkName, checkWhole } from '../limits.ts';
@@ -12,29 +12,17 @@ import type { MessageRow } from './listing.ts';
 import { joinFlags, type NewMessage, splitFlags } from './messages.ts';
 import { atHand, fromDisk } from './octets.ts';
 import { ReceivedBody, receiver } from './receive.ts';
+import { INBOX } from './schema.ts';
 
-const ID_OCTETS = 16;
-/** Ids drawn at once: one by one, the system's randomness costs as much as the rest of the call. */
-const IDS_DRAWN = 64;
-const INBOX = 'inbox';
 /** Messages removed in one transaction. */
 const REMOVE_AT_ONCE = 200;
 
 const EMPTY = Buffer.alloc(0);
 
-export function mailOf({ writer, read, random, watchers, clear }: Engine): Messages {
+export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
   const receive = receiver(writer, () => void clear());
   // Octets that are handed out and then forgotten by their reader still let go of the body in the end.
   const forgotten = new FinalizationRegistry<() => void>((unpin) => unpin());
-
-  const drawn: string[] = [];
-  function nextId(): string {
-    if (drawn.length === 0) {
-      const digits = random.bytes(ID_OCTETS * IDS_DRAWN).toString('hex');
-      for (let at = 0; at < digits.length; at += 2 * ID_OCTETS) drawn.push(digits.slice(at, at + 2 * ID_OCTETS));
-    }
-    return drawn.pop() ?? nextId();
-  }
 
   async function octetsOf(mailbox: string, body: MessageDraft['body']): Promise<ReceivedBody> {
     if (!(body instanceof Uint8Array)) return ownBody(mailbox, body);
@@ -64,14 +52,15 @@ export function mailOf({ writer, read, random, watchers, clear }: Engine): Messa
       const about = describe(draft);
       const body = await octetsOf(mailbox, draft.body).catch(missing);
       if (body === undefined) return { status: 'no-mailbox' };
-      const id = nextId();
       const { source, size } = body;
+      // What the caller received he may append again when it did not fit; the copy made of octets at hand serves this once.
+      const give = (octets: Uint8Array<ArrayBuffer>) =>
+        body === draft.body ? writer.copy(octets) : writer.give(octets);
       const result = await writer.call('append', mailbox, {
         ...about,
-        id,
         size,
         sha256: body.sha256.toString('hex'),
-        body: source instanceof Uint8Array ? writer.copy(source) : source,
+        body: source instanceof Uint8Array ? give(source) : source,
       });
       if (typeof result === 'string') {
         if (body !== draft.body) await body.discard();
@@ -79,7 +68,7 @@ export function mailOf({ writer, read, random, watchers, clear }: Engine): Messa
       }
       body.spend();
       watchers.wake(mailbox);
-      return { status: 'stored', id, uid: result.uid, modseq: result.uid };
+      return { status: 'stored', id: result.id, uid: result.uid, modseq: result.uid };
     },
 
     async find(mailbox, id) {
@@ -142,7 +131,7 @@ export function mailOf({ writer, read, random, watchers, clear }: Engine): Messa
 }
 
 /** The draft without its body, checked. */
-function describe(draft: MessageDraft): Omit<NewMessage, 'id' | 'size' | 'sha256' | 'body'> {
+function describe(draft: MessageDraft): Omit<NewMessage, 'size' | 'sha256' | 'body'> {
   const { arrived, expires, folder = INBOX, flags = [], index, once: rule } = draft;
   return {
     folder: checkName(folder),
@@ -150,7 +139,7 @@ function describe(draft: MessageDraft): Omit<NewMessage, 'id' | 'size' | 'sha256
     arrived: checkWhole(arrived),
     expires: expires === undefined ? null : checkWhole(expires),
     entry: index && index.byteLength > 0 ? new Uint8Array(checkIndex(index)) : null,
-    once: rule ? { key: new Uint8Array(checkKey(rule.key)), until: checkWhole(rule.until) } : null,
+    once: rule ? { key: toHex(checkKey(rule.key)), until: checkWhole(rule.until) } : null,
   };
 }
 

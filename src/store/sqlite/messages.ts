@@ -5,9 +5,11 @@ import { checkFlags } from '../limits.ts';
 import type { BodyWrites } from './bodies.ts';
 import { type Database, prepare } from './database.ts';
 import type { BodyKey } from './held.ts';
+import type { Ids } from './ids.ts';
+import { INBOX } from './schema.ts';
 
+/** A message on its way to the writer: digest and key as hex, which travels cheaper than small buffers. */
 export interface NewMessage {
-  readonly id: string;
   readonly folder: string;
   readonly size: number;
   readonly sha256: string;
@@ -17,13 +19,27 @@ export interface NewMessage {
   readonly entry: Uint8Array | null;
   /** The octets, or where they lie already. */
   readonly body: Uint8Array | BodyKey;
-  readonly once: { readonly key: Uint8Array; readonly until: number } | null;
+  readonly once: { readonly key: string; readonly until: number } | null;
 }
 
-export type AppendResult = { readonly uid: number } | 'duplicate' | 'full' | 'no-mailbox';
+export type AppendResult = { readonly id: string; readonly uid: number } | 'duplicate' | 'full' | 'no-mailbox';
 
-interface Removed extends BodyKey {
-  readonly id: Uint8Array;
+interface State {
+  readonly box: number;
+  readonly modseq: number;
+  readonly bytesLeft: number;
+  readonly messagesLeft: number;
+  readonly firstExpiry: number | null;
+}
+
+/** A message of a mailbox that is known. */
+export interface Numbers {
+  readonly uid: number;
+  readonly run: number;
+}
+
+interface Found extends BodyKey, Numbers {
+  readonly flags: string;
   readonly folder: string;
   readonly size: number;
 }
@@ -35,15 +51,24 @@ const REMEMBERED = 10_000;
 export const joinFlags = (flags: readonly string[]): string => flags.join('\n');
 export const splitFlags = (text: string): string[] => (text === '' ? [] : text.split('\n'));
 
-export function messageWrites(db: Database, bodies: BodyWrites) {
-  const boxOf = prepare<{ box: number; modseq: number }>(db, 'SELECT box, modseq FROM mailboxes WHERE id = ?');
-  const admit = prepare<{ box: number; uid: number }>(
+/** What a message is found by when its mailbox and its id are known. */
+const AT = 'box = ? AND touched IN (0, 1) AND uid = ? AND run = ?';
+
+/** `run` is the number of this run of the engine. */
+export function messageWrites(db: Database, bodies: BodyWrites, ids: Ids, run: number) {
+  const stateOf = prepare<State>(
     db,
-    `UPDATE mailboxes SET modseq = modseq + 1, used_bytes = used_bytes + ?2, used_messages = used_messages + 1
-     WHERE id = ?1 AND used_bytes + ?2 <= quota_bytes AND used_messages < quota_messages RETURNING box, modseq AS uid`,
+    `SELECT box, modseq, quota_bytes - used_bytes AS bytesLeft, quota_messages - used_messages AS messagesLeft,
+       first_expiry AS firstExpiry FROM mailboxes WHERE id = ?`,
   );
-  const seenBefore = prepare(db, 'SELECT 1 FROM once WHERE box = (SELECT box FROM mailboxes WHERE id = ?) AND key = ?');
-  const remember = prepare(db, 'INSERT INTO once (box, key, until) VALUES (?, ?, ?)');
+  const boxOf = prepare<{ box: number; modseq: number }>(db, 'SELECT box, modseq FROM mailboxes WHERE id = ?');
+  const count = prepare(
+    db,
+    `UPDATE mailboxes SET modseq = ?2, used_bytes = used_bytes + ?3, used_messages = used_messages + ?4 WHERE box = ?1`,
+  );
+  const expireFrom = prepare(db, 'UPDATE mailboxes SET first_expiry = ?2 WHERE box = ?1');
+  const seenBefore = prepare(db, 'SELECT 1 FROM once WHERE box = ? AND key = unhex(?)');
+  const remember = prepare(db, 'INSERT INTO once (box, key, until) VALUES (?, unhex(?), ?) ON CONFLICT DO NOTHING');
   const fillFolder = prepare(
     db,
     `INSERT INTO folders (box, name, made, messages, bytes) VALUES (?, ?, 0, ?, ?)
@@ -52,97 +77,99 @@ export function messageWrites(db: Database, bodies: BodyWrites) {
   const dropFolder = prepare(db, 'DELETE FROM folders WHERE box = ? AND name = ? AND messages = 0 AND made = 0');
   const insert = prepare(
     db,
-    `INSERT INTO messages (box, uid, id, folder, size, sha256, flags, modseq, arrived, expires, body, entry)
-     VALUES (?1, ?2, unhex(?3), ?4, ?5, unhex(?6), ?7, ?2, ?8, ?9, ?10, ?11)`,
+    `INSERT INTO messages (box, touched, uid, run, folder, size, sha256, flags, modseq, arrived, expires, body, entry)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, unhex(?7), ?8, ?3, ?9, ?10, ?11, ?12)`,
   );
-  const remove = prepare<Removed>(
+  const remove = prepare<Found>(
     db,
-    'DELETE FROM messages WHERE box = ? AND id = unhex(?) RETURNING box, body, id, folder, size',
+    `DELETE FROM messages WHERE ${AT} RETURNING box, uid, run, body, flags, folder, size`,
   );
-  const bury = prepare(db, 'INSERT INTO gone (box, modseq, id) VALUES (?, ?, ?)');
+  const find = prepare<Found>(db, `SELECT box, uid, run, body, flags, folder, size FROM messages WHERE ${AT}`);
+  const touch = prepare(
+    db,
+    `UPDATE messages SET touched = 1, flags = ?4, folder = ?5, modseq = ?3
+     WHERE box = ?1 AND touched IN (0, 1) AND uid = ?2`,
+  );
+  const bury = prepare(db, 'INSERT INTO gone (box, modseq, uid, run) VALUES (?, ?, ?, ?)');
   const forgetUpTo = prepare(db, 'DELETE FROM gone WHERE box = ? AND modseq <= ?');
   const forgot = prepare(db, 'UPDATE mailboxes SET forgotten = max(forgotten, ?2) WHERE box = ?1');
-  const release = prepare(
-    db,
-    `UPDATE mailboxes SET modseq = ?2, used_bytes = used_bytes - ?3, used_messages = used_messages - ?4 WHERE box = ?1`,
-  );
-  const find = prepare<{ uid: number; flags: string; folder: string; size: number }>(
-    db,
-    'SELECT uid, flags, folder, size FROM messages WHERE box = ? AND id = unhex(?)',
-  );
-  const setFlags = prepare(db, 'UPDATE messages SET flags = ?3, modseq = ?4 WHERE box = ?1 AND uid = ?2');
-  const setFolder = prepare(db, 'UPDATE messages SET folder = ?3, modseq = ?4 WHERE box = ?1 AND uid = ?2');
   const setModseq = prepare(db, 'UPDATE mailboxes SET modseq = ?2 WHERE box = ?1');
-  const expired = prepare<{ mailbox: string; id: string }>(
-    db,
-    `SELECT mailboxes.id AS mailbox, lower(hex(messages.id)) AS id FROM messages JOIN mailboxes USING (box)
-     WHERE messages.expires IS NOT NULL AND messages.expires <= ? ORDER BY messages.expires LIMIT ?`,
-  );
 
-  /** Removes what is there of `ids`; `later`: bodies are left to be cleared. */
-  function removeMessages(mailbox: string, ids: readonly string[]): { removed: number; later: boolean } {
-    const state = boxOf.get(mailbox);
-    if (state === undefined) return { removed: 0, later: false };
+  /** Removes those that are there; `later`: bodies are left to be cleared. */
+  function removeFrom(
+    { box, modseq }: { box: number; modseq: number },
+    numbers: readonly Numbers[],
+  ): { removed: number; later: boolean } {
     let [removed, bytes, later] = [0, 0, false];
-    for (const id of ids) {
-      const message = remove.get(state.box, id);
+    for (const numbered of numbers) {
+      const message = remove.get(box, numbered.uid, numbered.run);
       if (message === undefined) continue;
       removed += 1;
       bytes += message.size;
-      bury.run(state.box, state.modseq + removed, message.id);
-      fillFolder.run(state.box, message.folder, -1, -message.size);
-      dropFolder.run(state.box, message.folder);
+      bury.run(box, modseq + removed, message.uid, message.run);
+      emptyFolder(message);
       later = bodies.dropBody(message, message.size) || later;
     }
     if (removed === 0) return { removed, later };
-    const modseq = state.modseq + removed;
-    release.run(state.box, modseq, bytes, removed);
-    if (forgetUpTo.run(state.box, modseq - REMEMBERED) > 0) forgot.run(state.box, modseq - REMEMBERED);
+    const now = modseq + removed;
+    count.run(box, now, -bytes, -removed);
+    if (forgetUpTo.run(box, now - REMEMBERED) > 0) forgot.run(box, now - REMEMBERED);
     return { removed, later };
+  }
+
+  function emptyFolder({ box, folder, size }: Found): void {
+    fillFolder.run(box, folder, -1, -size);
+    dropFolder.run(box, folder);
+  }
+
+  function findIn(box: number, id: string): Found | undefined {
+    const place = ids.open(id);
+    return place?.box === box ? find.get(box, place.uid, place.run) : undefined;
   }
 
   return {
     append(mailbox: string, draft: NewMessage): AppendResult {
-      if (draft.once && seenBefore.get(mailbox, draft.once.key)) return 'duplicate';
-      const place = admit.get(mailbox, draft.size);
-      if (place === undefined) return boxOf.get(mailbox) ? 'full' : 'no-mailbox';
-      const { box, uid } = place;
-      let body = uid;
-      if (draft.body instanceof Uint8Array) bodies.writeBody({ box, body }, draft.body);
-      else {
-        if (draft.body.box !== box) throw new StoreError('no-body', 'the body belongs to another mailbox');
-        bodies.takeBody(draft.body);
-        body = draft.body.body;
+      const state = stateOf.get(mailbox);
+      if (state === undefined) return 'no-mailbox';
+      const { box, firstExpiry } = state;
+      const { folder, size, expires, once } = draft;
+      const full = size > state.bytesLeft || state.messagesLeft < 1;
+      if (once) {
+        const seen = full ? seenBefore.get(box, once.key) : remember.run(box, once.key, once.until) === 0;
+        if (seen) return 'duplicate';
       }
-      if (draft.once) remember.run(box, draft.once.key, draft.once.until);
-      fillFolder.run(box, draft.folder, 1, draft.size);
-      insert.run(
-        box,
-        uid,
-        draft.id,
-        draft.folder,
-        draft.size,
-        draft.sha256,
-        draft.flags,
-        draft.arrived,
-        draft.expires,
-        body,
-        draft.entry,
-      );
-      return { uid };
+      if (full) return 'full';
+      const uid = state.modseq + 1;
+      const { sha256, flags, arrived, entry } = draft;
+      const touched = Number(folder !== INBOX);
+      const body = bodyOf(box, draft.body);
+      insert.run(box, touched, uid, run, folder, size, sha256, flags, arrived, expires, body, entry);
+      fillFolder.run(box, folder, 1, size);
+      count.run(box, uid, size, 1);
+      const soonest = Math.min(expires ?? Number.POSITIVE_INFINITY, once?.until ?? Number.POSITIVE_INFINITY);
+      if (soonest < (firstExpiry ?? Number.POSITIVE_INFINITY)) expireFrom.run(box, soonest);
+      return { id: ids.seal({ box, run, uid }), uid };
     },
 
-    removeMessages,
+    /** Removes what is there of `some`; `later`: bodies are left to be cleared. */
+    removeMessages(mailbox: string, some: readonly string[]): { removed: number; later: boolean } {
+      const state = boxOf.get(mailbox);
+      if (state === undefined) return { removed: 0, later: false };
+      const places = some.flatMap((id) => ids.open(id) ?? []).filter(({ box }) => box === state.box);
+      return removeFrom(state, places);
+    },
+
+    removeFrom,
 
     /** Undefined: no such message; false: nothing to change. */
     flag(mailbox: string, id: string, add: readonly string[], drop: readonly string[]): boolean | undefined {
       const state = boxOf.get(mailbox);
-      const message = state && find.get(state.box, id);
+      const message = state && findIn(state.box, id);
       if (!message) return undefined;
       const kept = splitFlags(message.flags).filter((flag) => !drop.includes(flag));
       const flags = joinFlags(checkFlags([...kept, ...add]));
       if (flags === message.flags) return false;
-      setFlags.run(state.box, message.uid, flags, state.modseq + 1);
+      touch.run(state.box, message.uid, state.modseq + 1, flags, message.folder);
       setModseq.run(state.box, state.modseq + 1);
       return true;
     },
@@ -150,24 +177,33 @@ export function messageWrites(db: Database, bodies: BodyWrites) {
     /** Undefined: no such message; false: it is in that folder already. */
     move(mailbox: string, id: string, folder: string): boolean | undefined {
       const state = boxOf.get(mailbox);
-      const message = state && find.get(state.box, id);
+      const message = state && findIn(state.box, id);
       if (!message) return undefined;
       if (folder === message.folder) return false;
-      fillFolder.run(state.box, message.folder, -1, -message.size);
-      dropFolder.run(state.box, message.folder);
+      emptyFolder(message);
       fillFolder.run(state.box, folder, 1, message.size);
-      setFolder.run(state.box, message.uid, folder, state.modseq + 1);
+      touch.run(state.box, message.uid, state.modseq + 1, message.flags, folder);
       setModseq.run(state.box, state.modseq + 1);
       return true;
     },
 
-    /** Removes up to `limit` messages whose time has come; says in which mailboxes. */
-    sweepMessages(now: number, limit: number): { removed: number; mailboxes: string[] } {
-      const ids = new Map<string, string[]>();
-      for (const { mailbox, id } of expired.all(now, limit)) ids.set(mailbox, [...(ids.get(mailbox) ?? []), id]);
-      let removed = 0;
-      for (const [mailbox, some] of ids) removed += removeMessages(mailbox, some).removed;
-      return { removed, mailboxes: [...ids.keys()] };
+    /** Keeps a message's octets readable until `unpin`, whatever becomes of the message. Undefined when it is not there. */
+    pin(mailbox: string, id: string): BodyKey | undefined {
+      const state = boxOf.get(mailbox);
+      const message = state && findIn(state.box, id);
+      if (!message) return undefined;
+      const key = { box: message.box, body: message.body };
+      bodies.pinBody(key);
+      return key;
     },
   };
+
+  /** The number of the body that a new message in `box` is to have. */
+  function bodyOf(box: number, body: Uint8Array | BodyKey): number {
+    if (body instanceof Uint8Array) return bodies.writeBody(body);
+    if (body.box !== box) throw new StoreError('no-body', 'the body belongs to another mailbox');
+    return bodies.takeBody(body);
+  }
 }
+
+export type MessageWrites = ReturnType<typeof messageWrites>;

@@ -17,13 +17,13 @@ export class ReceivedBody implements Body {
   readonly mailbox: string;
   readonly size: number;
   readonly sha256: Buffer;
-  readonly #source: Uint8Array | BodyKey;
+  readonly #source: Uint8Array<ArrayBuffer> | BodyKey;
   readonly #discard: (key: BodyKey) => Promise<void>;
   #spent = false;
 
   constructor(
     about: { mailbox: string; size: number; sha256: Buffer },
-    source: Uint8Array | BodyKey,
+    source: Uint8Array<ArrayBuffer> | BodyKey,
     discard: (key: BodyKey) => Promise<void>,
   ) {
     this.mailbox = about.mailbox;
@@ -34,7 +34,7 @@ export class ReceivedBody implements Body {
   }
 
   /** Where the octets are. Throws StoreError `no-body` once they were appended or discarded. */
-  get source(): Uint8Array | BodyKey {
+  get source(): Uint8Array<ArrayBuffer> | BodyKey {
     if (this.#spent) throw new StoreError('no-body', 'the body was appended or discarded before');
     return this.#source;
   }

@@ -3,9 +3,18 @@
 import { StoreError } from '../errors.ts';
 import type { Database } from './database.ts';
 
+/** The folder of a message that names none. */
+export const INBOX = 'inbox';
+
+/** A body has at most 2^20 chunks, which is 64 GiB. */
+export const SEQ_BITS = 20;
+/** The keys of all chunks of the body with the number ?1. */
+export const CHUNKS_OF_BODY = `key BETWEEN ?1 << ${SEQ_BITS} AND (?1 << ${SEQ_BITS}) | ${2 ** SEQ_BITS - 1}`;
+
 // Everything of a mailbox is keyed by `box`, a number that stands for it and is never used again: a removed mailbox is gone
 // at once, its rows are cleared away later in small steps (`doomed`), and one made anew under the same name meets none of them.
-// One counter a mailbox, `modseq`, numbers its changes, its messages (`uid`) and its bodies (`body`).
+// One counter a mailbox, `modseq`, numbers its changes and its messages (`uid`). An append is to touch few pages, so a message
+// that lies in the inbox as it arrived stands in no index at all: the key alone orders it by place and by change.
 const FIRST = `
   CREATE TABLE mailboxes (
     box INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -16,9 +25,12 @@ const FIRST = `
     used_messages INTEGER NOT NULL DEFAULT 0,
     modseq INTEGER NOT NULL DEFAULT 0,
     forgotten INTEGER NOT NULL DEFAULT 0,
-    expires INTEGER
+    expires INTEGER,
+    -- Nothing in the mailbox expires before this.
+    first_expiry INTEGER
   ) STRICT;
   CREATE INDEX mailboxes_expires ON mailboxes (expires) WHERE expires IS NOT NULL;
+  CREATE INDEX mailboxes_first_expiry ON mailboxes (first_expiry) WHERE first_expiry IS NOT NULL;
 
   CREATE TABLE folders (
     box INTEGER NOT NULL,
@@ -29,10 +41,12 @@ const FIRST = `
     PRIMARY KEY (box, name)
   ) STRICT, WITHOUT ROWID;
 
+  -- Touched: put elsewhere than into the inbox, or flagged or moved since.
   CREATE TABLE messages (
     box INTEGER NOT NULL,
+    touched INTEGER NOT NULL,
     uid INTEGER NOT NULL,
-    id BLOB NOT NULL,
+    run INTEGER NOT NULL,
     folder TEXT NOT NULL,
     size INTEGER NOT NULL,
     sha256 BLOB NOT NULL,
@@ -42,27 +56,23 @@ const FIRST = `
     expires INTEGER,
     body INTEGER NOT NULL,
     entry BLOB,
-    PRIMARY KEY (box, uid)
+    PRIMARY KEY (box, touched, uid),
+    CHECK (touched = 1 OR (touched = 0 AND folder = '${INBOX}' AND modseq = uid))
   ) STRICT, WITHOUT ROWID;
-  CREATE UNIQUE INDEX messages_id ON messages (box, id);
-  CREATE INDEX messages_folder ON messages (box, folder, uid);
-  CREATE INDEX messages_modseq ON messages (box, modseq);
-  CREATE INDEX messages_expires ON messages (expires) WHERE expires IS NOT NULL;
+  CREATE INDEX messages_folder ON messages (box, folder, uid) WHERE touched = 1;
+  CREATE INDEX messages_modseq ON messages (box, modseq) WHERE touched = 1;
 
+  -- The key: the number of the body, times 2^${SEQ_BITS}, plus the place of the chunk.
   CREATE TABLE chunks (
-    box INTEGER NOT NULL,
-    body INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    octets BLOB NOT NULL,
-    PRIMARY KEY (box, body, seq)
+    key INTEGER PRIMARY KEY,
+    octets BLOB NOT NULL
   ) STRICT;
 
   -- Bodies without a message: still arriving, or removed and waiting to be cleared.
   CREATE TABLE loose (
-    box INTEGER NOT NULL,
-    body INTEGER NOT NULL,
-    PRIMARY KEY (box, body)
-  ) STRICT, WITHOUT ROWID;
+    body INTEGER PRIMARY KEY,
+    box INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE doomed (box INTEGER PRIMARY KEY) STRICT;
 
@@ -72,13 +82,13 @@ const FIRST = `
     until INTEGER NOT NULL,
     PRIMARY KEY (box, key)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX once_until ON once (until);
 
-  -- Ids of removed messages. The time is that of the first sweep which saw them.
+  -- Removed messages. The time is that of the first sweep which saw them.
   CREATE TABLE gone (
     box INTEGER NOT NULL,
     modseq INTEGER NOT NULL,
-    id BLOB NOT NULL,
+    uid INTEGER NOT NULL,
+    run INTEGER NOT NULL,
     since INTEGER,
     PRIMARY KEY (box, modseq)
   ) STRICT, WITHOUT ROWID;
@@ -109,6 +119,12 @@ const FIRST = `
     version INTEGER NOT NULL,
     value BLOB NOT NULL,
     PRIMARY KEY (owner, name)
+  ) STRICT;
+
+  -- One row: the key of the messages' ids.
+  CREATE TABLE ids (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL
   ) STRICT;
 `;
 

@@ -69,6 +69,7 @@ describe('the file', () => {
     expect(await second.queues.nextDue('out')).toBe(5);
     expect(await second.seen.has('replay', Buffer.from('k'))).toBe(true);
     expect(await put(second, Buffer.from('more'))).not.toBe(id);
+    expect(await second.messages.remove(BOX, [id])).toBe(1);
     await second.close();
   });
 
@@ -183,6 +184,24 @@ describe('a backup', () => {
     await copy.close();
   });
 
+  test('gives no id again that its original gave later', async () => {
+    const store = await openSqliteStore({ file: freshFile() });
+    await store.mailboxes.create({ id: BOX, quota: AMPLE });
+    const before = await put(store, Buffer.from('before'));
+    const path = join(root, 'restored.db');
+    await store.backup(path);
+    const lost = await store.messages.append(BOX, { body: Buffer.from('lost'), arrived: 0 });
+    await store.close();
+    const copy = await openSqliteStore({ file: path });
+    const instead = await copy.messages.append(BOX, { body: Buffer.from('instead'), arrived: 0 });
+    if (lost.status !== 'stored' || instead.status !== 'stored') throw new Error('not stored');
+    expect(instead.uid).toBe(lost.uid);
+    expect(instead.id).not.toBe(lost.id);
+    expect(await copy.messages.remove(BOX, [lost.id])).toBe(0);
+    expect(await copy.messages.find(BOX, before)).toMatchObject({ id: before });
+    await copy.close();
+  });
+
   test('that cannot be written says so and leaves nothing', async () => {
     const store = await openSqliteStore({ file: freshFile() });
     const path = join(root, 'no such folder', 'copy.db');
@@ -212,10 +231,13 @@ describe('a check finds', () => {
       "UPDATE chunks SET octets = 'b body' WHERE length(octets) = 6",
       'the body of a message of 6 octets does not fit its digest',
     ],
-    ['DELETE FROM chunks WHERE seq = 1', 'a message of 196608 octets has a body of 131072'],
+    ['DELETE FROM chunks WHERE key & 1048575 = 1', 'a message of 196608 octets has a body of 131072'],
     ['UPDATE mailboxes SET used_bytes = 7', 'a mailbox counts 2 messages of 7 octets and holds 2 of 196614'],
+    ['UPDATE messages SET expires = 5', 'something in a mailbox expires before the mailbox says'],
+    ["INSERT INTO once VALUES (1, x'00', 5)", 'something in a mailbox expires before the mailbox says'],
+    ['PRAGMA ignore_check_constraints = 1; UPDATE messages SET modseq = 9', 'a message is not listed where it belongs'],
     ['UPDATE folders SET messages = 3', 'a folder counts other messages than it holds'],
-    ['INSERT INTO chunks (box, body, seq, octets) VALUES (1, 99, 0, zeroblob(5))', '1 bodies belong to no message'],
+    ['INSERT INTO chunks (key, octets) VALUES (99 << 20, zeroblob(5))', '1 bodies belong to no message'],
   ])('%s', async (sql, fault) => {
     expect(await faultsAfter(sql.replace("'b body'", "CAST('b body' AS BLOB)"))).toBe(fault);
   });

@@ -3,8 +3,8 @@
 import { DAY } from '../../base/time.ts';
 import type { BodyWrites } from './bodies.ts';
 import { BUSY_MS, type Database, prepare } from './database.ts';
+import type { ExpiryWrites, Visit } from './expiry.ts';
 import type { mailboxWrites } from './mailboxes.ts';
-import type { messageWrites } from './messages.ts';
 import type { seenWrites } from './seen.ts';
 
 /** Rows taken in one step. */
@@ -39,21 +39,18 @@ export interface SweptStep {
   readonly changed: readonly string[];
   /** False when there was nothing left to take. */
   readonly more: boolean;
+  /** Where the next step goes on. */
+  readonly next: Visit;
 }
 
 export interface Swept {
   readonly bodies: BodyWrites;
   readonly mailboxes: ReturnType<typeof mailboxWrites>;
-  readonly messages: ReturnType<typeof messageWrites>;
+  readonly expiry: ExpiryWrites;
   readonly seen: ReturnType<typeof seenWrites>;
 }
 
-export function sweepWrites(db: Database, { bodies, mailboxes, messages, seen }: Swept) {
-  const sweepOnce = prepare(
-    db,
-    `DELETE FROM once WHERE (box, key) IN
-       (SELECT box, key FROM once INDEXED BY once_until WHERE until <= ? ORDER BY until LIMIT ?)`,
-  );
+export function sweepWrites(db: Database, { bodies, mailboxes, expiry, seen }: Swept) {
   const dateGone = prepare(
     db,
     `UPDATE gone SET since = ?1 WHERE (box, modseq) IN
@@ -78,19 +75,20 @@ export function sweepWrites(db: Database, { bodies, mailboxes, messages, seen }:
   }
 
   return {
-    /** Takes some of what has expired at `now`. */
-    sweepSome(now: number): SweptStep {
+    /** Takes some of what has expired at `now`; `from` is NO_VISIT first, then the `next` of the step before. */
+    sweepSome(now: number, from: Visit): SweptStep {
       const fromBoxes = mailboxes.sweepMailboxes(now, STEP);
-      const expired = messages.sweepMessages(now, STEP);
+      const { messages, changed, next, more } = expiry.sweepExpired(now, from);
       const keys = seen.sweepSeen(now, STEP);
-      const steps = [fromBoxes.length, expired.removed, keys, sweepOnce.run(now, STEP), sweepGone(now)];
+      const steps = [fromBoxes.length, keys, sweepGone(now)];
       return {
-        messages: expired.removed,
+        messages,
         mailboxes: fromBoxes.length,
         seen: keys,
         uploads: bodies.sweepUploads(now),
-        changed: [...fromBoxes, ...expired.mailboxes],
-        more: steps.some((rows) => rows >= STEP),
+        changed: [...fromBoxes, ...changed],
+        more: more || steps.some((rows) => rows >= STEP),
+        next,
       };
     },
 

@@ -6,12 +6,12 @@ import { groups } from './group.ts';
 import { type Call, type Operation, READY, type Reply } from './link.ts';
 import { openReads } from './reads.ts';
 import { FOLD, fold } from './sweep.ts';
-import { openWrites } from './writes.ts';
+import { type Drawn, openWrites } from './writes.ts';
 
-export interface WorkerTask {
-  readonly role: 'writer' | 'reader';
-  readonly file: string;
-}
+export type WorkerTask = { readonly file: string } & (
+  | { readonly role: 'reader' }
+  | ({ readonly role: 'writer' } & Drawn)
+);
 
 /** At most so many calls share a transaction, so that its replies do not wait for ever. */
 const MAX_GROUP = 1024;
@@ -33,8 +33,8 @@ function* waiting(first: Mail): Generator<Mail> {
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) yield next.message as Mail;
 }
 
-function serveWrites(file: string): void {
-  const { db, operations, close } = openWrites(file);
+function serveWrites(file: string, drawn: Drawn): void {
+  const { db, operations, close } = openWrites(file, drawn);
   const commit = groups(db, operations);
   const run = (calls: readonly Call[]): void => {
     const replies = commit(calls);
@@ -82,10 +82,10 @@ function serveReads(file: string): void {
   });
 }
 
-const { role, file } = workerData as WorkerTask;
+const task = workerData as WorkerTask;
 try {
-  if (role === 'writer') serveWrites(file);
-  else serveReads(file);
+  if (task.role === 'writer') serveWrites(task.file, task);
+  else serveReads(task.file);
   post([[READY, undefined]]);
 } catch (error) {
   post([[READY, undefined, toFailure(error)]]);

@@ -5,6 +5,8 @@ import { dirname } from 'node:path';
 import { bodyWrites } from './bodies.ts';
 import { type Database, openWriter } from './database.ts';
 import { documentWrites } from './documents.ts';
+import { expiryWrites } from './expiry.ts';
+import { type Ids, idsOf, keepIdKey } from './ids.ts';
 import { lock } from './lock.ts';
 import { mailboxWrites } from './mailboxes.ts';
 import { messageWrites } from './messages.ts';
@@ -16,11 +18,19 @@ import { sweepWrites } from './sweep.ts';
 const OWNER_ONLY = 0o600;
 const FOLDER_OWNER_ONLY = 0o700;
 
-export function writeOperations(db: Database) {
+/** What is drawn at random for each start of the writer. */
+export interface Drawn {
+  /** The key of a new store's ids: ID_KEY_OCTETS. */
+  readonly idKey: Uint8Array;
+  /** Stands for this run of the engine: below RUNS. */
+  readonly run: number;
+}
+
+export function writeOperations(db: Database, ids: Ids, run: number) {
   const documents = documentWrites(db);
   const bodies = bodyWrites(db);
   const mailboxes = mailboxWrites(db, documents);
-  const messages = messageWrites(db, bodies);
+  const messages = messageWrites(db, bodies, ids, run);
   const seen = seenWrites(db);
   return {
     ...documents,
@@ -29,14 +39,14 @@ export function writeOperations(db: Database) {
     ...messages,
     ...queueWrites(db),
     ...seen,
-    ...sweepWrites(db, { bodies, mailboxes, messages, seen }),
+    ...sweepWrites(db, { bodies, mailboxes, expiry: expiryWrites(db, messages), seen }),
   };
 }
 
 export type Writes = ReturnType<typeof writeOperations>;
 
 /** Takes the store's lock and opens its file, which is made when there is none. Throws StoreError. */
-export function openWrites(file: string): { db: Database; operations: Writes; close(): void } {
+export function openWrites(file: string, drawn: Drawn): { db: Database; operations: Writes; close(): void } {
   mkdirSync(dirname(file), { recursive: true, mode: FOLDER_OWNER_ONLY });
   keepPrivate(`${file}.lock`);
   const locked = lock(file);
@@ -44,11 +54,12 @@ export function openWrites(file: string): { db: Database; operations: Writes; cl
     keepPrivate(file); // its log and shared memory take their mode from it
     const db = openWriter(file);
     migrate(db);
+    keepIdKey(db, drawn.idKey);
     const close = () => {
       db.close();
       locked.close();
     };
-    return { db, operations: writeOperations(db), close };
+    return { db, operations: writeOperations(db, idsOf(db), drawn.run), close };
   } catch (error) {
     locked.close();
     throw error;
