@@ -72,6 +72,7 @@ test('TLS 1.0 is spoken where a laboratory asks for it', async () => {
 });
 
 test(
+  // spec: smallmail 1.2, 2.5
   'a peer that packs lines and octets into any records is served the same',
   async () => {
     const bob = await makePerson();
@@ -93,6 +94,15 @@ test(
   },
   SECONDS,
 );
+
+// spec: smallmail 2.13
+test('the limit on connections from one address does not count for an onion service', async () => {
+  await using both = await openTestCounter({ connections_per_address: 1, listen_onion: ['127.0.0.1:0'] });
+  const [clear, onion] = both.open.listening.map(({ at }) => at.port);
+  const sockets = [await tlsTo(clear ?? 0), await tlsTo(onion ?? 0), await tlsTo(onion ?? 0)];
+  await expect(tlsTo(clear ?? 0)).rejects.toThrow();
+  for (const socket of sockets) socket.destroy();
+});
 
 /** A relay on the way that notes the length of each application record. */
 async function openRelay(target: number) {

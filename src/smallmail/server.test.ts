@@ -5,6 +5,7 @@ import { DAY, HOUR, MINUTE, SECOND, VirtualClock } from '../base/time.ts';
 import type { Connection } from '../net/connection.ts';
 import { connectionPair } from '../net/memory.ts';
 import type { Post } from '../post/post.ts';
+import type { Messages } from '../store/store.ts';
 import { makeDecoy } from './openpgp/decoy.ts';
 import { Room } from './room.ts';
 import { serve } from './server.ts';
@@ -106,7 +107,7 @@ function openRoom(changes: Partial<SmallMailSettings> = {}): Room {
 }
 const open = (changes: Partial<SmallMailSettings> = {}) => new Typist(openRoom(changes));
 
-// spec: smallmail 1.3
+// spec: smallmail 1.3, 2.7
 test('a mailbox is made, gets a message, lists it, gives it out whole and in part, and deletes it', async () => {
   const client = open();
   expect(await client.create(alice)).toBe(`IDCR ${alice.mailbox}`);
@@ -137,6 +138,33 @@ test('a mailbox is made, gets a message, lists it, gives it out whole and in par
   expect(await client.list(alice)).toEqual([]);
   await client.type('QUIT\n');
   await client.ended;
+});
+
+// spec: smallmail 2.7
+test('where octets cannot be read to their end, the conversation ends without a word', async () => {
+  const body = await alice.seal('half of it');
+  const half = async function* () {
+    yield body.subarray(0, 100);
+    throw new Error('the disk says no');
+  };
+  const { store } = post;
+  const messages = new Proxy(store.messages, {
+    get: (whole, name: keyof Messages) =>
+      name === 'read' ? async () => ({ length: body.length, chunks: half() }) : whole[name].bind(whole),
+  });
+  post = {
+    ...post,
+    store: new Proxy(store, {
+      get: (whole, name: keyof typeof store) => (name === 'messages' ? messages : whole[name]),
+    }),
+  };
+  const client = open();
+  await client.create(alice);
+  await client.send(alice, body);
+  const [line = ''] = await client.list(alice, await client.prove(`LIST ${alice.mailbox}\n`, alice));
+  expect(await client.ask(`RECV ${alice.mailbox} ${line.split(' ')[1]}\n`)).toBe(`BODY ${body.length}`);
+  expect(await client.octets(100)).toEqual(body.subarray(0, 100));
+  expect(await client.read()).toBeUndefined();
 });
 
 describe('identification', () => {
@@ -210,6 +238,15 @@ describe('CRID', () => {
     expect(await client.create(alice)).toBe(`IDCR ${alice.mailbox}`);
   });
 
+  // spec: smallmail 2.3
+  test('a key that is not wanted is refused, and the conversation goes on', async () => {
+    const client = open();
+    const unborn = await makePerson(new Date(Date.now() + 3 * DAY));
+    expect(await client.create(unborn)).toBe('REJECT');
+    expect(await client.create(alice)).toBe(`IDCR ${alice.mailbox}`);
+    expect(await client.prove(`LIST ${alice.mailbox.toLowerCase()}\n`, alice)).toBe('LSTD');
+  });
+
   test.each(['CRID 0\n', 'CRID 65537\n', 'CRID many\n'])('%j ends the conversation', async (line) => {
     const client = open();
     expect(await client.ask(line)).toBe('ERR BadParam');
@@ -226,6 +263,10 @@ describe('SEND', () => {
     expect(await client.send(alice, body)).toBe('RCVD');
     expect(await client.send(alice, body)).toBe('RCVD');
     expect(await client.list(alice, await client.prove(`LIST ${alice.mailbox}\n`, alice))).toHaveLength(1);
+    await clock.advance(9 * DAY);
+    await post.store.sweep(clock.now());
+    expect(await open().send(alice, body)).toBe('RCVD');
+    expect(await post.store.usage()).toMatchObject({ messages: 2 });
   });
 
   test('what is not encrypted to the mailbox is read to its end and not kept', async () => {

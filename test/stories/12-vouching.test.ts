@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { openClient } from '../support/client.ts';
 import { makeDataFolder, startOffice } from '../support/office.ts';
 
+// spec: smallmail 2.11
 test('signatures on keys are made, passed on, kept and shown; a wrong key is not taken', async () => {
   await using stack = new AsyncDisposableStack();
   const data = stack.use(await makeDataFolder());

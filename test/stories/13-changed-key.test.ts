@@ -5,6 +5,7 @@ import { openClient } from '../support/client.ts';
 import { makeDataFolder, startOffice } from '../support/office.ts';
 import { openRelay } from '../support/relay.ts';
 
+// spec: smallmail 2.2
 test('a server with another key than before is refused, until its owner says that the key was changed', async () => {
   await using stack = new AsyncDisposableStack();
   const start = async () => {

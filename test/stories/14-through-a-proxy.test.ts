@@ -7,6 +7,7 @@ import { openProxy } from '../support/socks.ts';
 
 const ONION = `${'a'.repeat(56)}.onion`;
 
+// spec: smallmail 2.13
 test('names go to the proxy unresolved, and each connection shows a user and password of its own', async () => {
   await using stack = new AsyncDisposableStack();
   const office = await startOffice(stack.use(await makeDataFolder()).path);

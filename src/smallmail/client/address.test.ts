@@ -5,6 +5,7 @@ import { type Address, DEFAULT_PORT, formatAddress, formatUri, parseAddress, rea
 const FPR = '6A5A7A8A650F0C12961ED8F74278AF1D067C0E57';
 const PIN = '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881';
 
+// spec: smallmail 2.11
 describe('an address', () => {
   test.each([
     [`${FPR}@mail.example`, { mailbox: FPR, host: 'mail.example', port: DEFAULT_PORT }],

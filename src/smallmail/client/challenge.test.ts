@@ -19,6 +19,7 @@ beforeAll(async () => {
 });
 
 describe('a key pair', () => {
+  // spec: smallmail 2.3
   test('makes a mailbox, and tells nothing but the day', async () => {
     const certificate = await readCertificate(pair.publicKey, NOW);
     expect(certificate.mailbox).toBe(pair.mailbox);
@@ -59,6 +60,7 @@ describe('a key pair', () => {
   });
 });
 
+// spec: smallmail 2.6
 describe('signChallenge', () => {
   const sign = (challenge: string, changes: { serverKey?: undefined; oldServer?: boolean } = {}) =>
     signChallenge(own, { challenge, serverKey, oldServer: false, now: NOW, ...changes });

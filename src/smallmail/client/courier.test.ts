@@ -144,6 +144,7 @@ describe('the way of a letter', () => {
     }
   });
 
+  // spec: smallmail 2.11
   test('each letter and each mailbox has a connection of its own', async () => {
     const bob = await makeOwn('bob');
     const before = line.dials;
@@ -174,6 +175,7 @@ describe('a line that breaks', () => {
     expect(saved).toHaveLength(1);
   });
 
+  // spec: smallmail 2.7
   test('a fetch goes on where it stopped, also in a later run', async () => {
     const bob = await makeOwn('bob');
     await send(bob, 'large', 150_000);
@@ -216,6 +218,7 @@ describe('a line that breaks', () => {
 });
 
 describe('servers', () => {
+  // spec: smallmail 2.2
   test('are remembered by their key, and a changed one is not talked to', async () => {
     const bob = await makeOwn('bob');
     expect((await readServer(home, SERVER)).pin).toBe('ab'.repeat(32));
@@ -274,6 +277,7 @@ describe('two processes', () => {
   });
 });
 
+// spec: smallmail 2.11
 test('a letter for a far server waits a random while, at most ten minutes', async () => {
   const bob = await makeOwn('bob');
   const far = { ...bob.mailbox.address, host: 'mail.example' };

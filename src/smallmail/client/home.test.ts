@@ -64,6 +64,7 @@ describe('the folder', () => {
   });
 });
 
+// spec: smallmail 2.11
 describe('contacts', () => {
   test('are kept with the signatures on their keys, and gain more', async () => {
     const [bob, carol] = await Promise.all([makeKeyPair(NOW), makeKeyPair(NOW)]);

@@ -37,6 +37,7 @@ const draft = (changes: Partial<Draft> = {}): Draft => ({
 const seal = (changes: Partial<Draft> = {}, signer?: OwnKey) =>
   sealLetter(draft(changes), { recipientKey: bob.publicKey, signer, now: NOW, random: systemRandom });
 
+// spec: smallmail 2.12
 describe('a letter', () => {
   test('comes out as it went in, signed by a sender who is known', async () => {
     const picture = randomBytes(1000);
@@ -157,6 +158,7 @@ describe('a letter', () => {
   });
 });
 
+// spec: smallmail 2.12
 describe('with GnuPG', () => {
   test('gpg opens our letters and knows their signer', async () => {
     const gpg = openGpg(NOW);

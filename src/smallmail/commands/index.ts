@@ -1,4 +1,4 @@
-// The command table.
+// The command table.   spec: smallmail 1.3
 
 import { gone, wrongTime } from '../answers.ts';
 import type { ClientWord } from '../wire.ts';

@@ -27,6 +27,7 @@ const refused = (octets: Uint8Array, now = NOW) =>
     (error: unknown) => (error instanceof KeyError ? error.code : error),
   );
 
+// spec: smallmail 2.3
 describe('readCertificate', () => {
   test('reads the published key and names its mailbox', async () => {
     const certificate = await readCertificate(VECTOR.key, NOW);
@@ -47,7 +48,7 @@ describe('readCertificate', () => {
     }
   });
 
-  test('takes RSA-2048, signing subkeys, NIST and Brainpool curves, and keys of version 6', async () => {
+  test('takes RSA-2048, signing subkeys, Curve448, NIST and Brainpool curves, and keys of version 6', async () => {
     const rsa = gpg.makeKey('rsa', 'rsa2048', 'cert,sign,encr');
     gpg.run(['--quick-add-key', rsa, 'ed25519', 'sign']);
     expect((await readCertificate(gpg.export(rsa), NOW)).encryptionKeyIds).toEqual([rsa.slice(-16).toLowerCase()]);
@@ -57,16 +58,18 @@ describe('readCertificate', () => {
     gpg.run(['--quick-add-key', nist, 'cv25519', 'encr']);
     expect((await readCertificate(gpg.export(nist), NOW)).encryptionKeyIds).toHaveLength(2);
 
-    const { publicKey } = await openpgp.generateKey({
-      userIDs: { name: 'six' },
-      type: 'curve25519',
-      format: 'binary',
-      date: new Date(NOW),
-      config: { v6Keys: true },
-    });
-    const six = await readCertificate(publicKey, NOW);
-    expect(six.mailbox).toMatch(/^[0-9A-F]{64}$/);
-    expect(six.encryptionKeyIds).toHaveLength(1);
+    for (const type of ['curve25519', 'curve448'] as const) {
+      const { publicKey } = await openpgp.generateKey({
+        userIDs: { name: 'six' },
+        type,
+        format: 'binary',
+        date: new Date(NOW),
+        config: { v6Keys: true },
+      });
+      const six = await readCertificate(publicKey, NOW);
+      expect(six.mailbox).toMatch(/^[0-9A-F]{64}$/);
+      expect(six.encryptionKeyIds).toHaveLength(1);
+    }
   });
 
   test('drops what others signed and what anybody can write', async () => {
@@ -148,6 +151,7 @@ describe('readCertificate', () => {
   });
 });
 
+// spec: smallmail 2.4
 describe('mergeCertificates', () => {
   const merge = async (stored: Uint8Array, offered: Uint8Array, now = NOW) =>
     mergeCertificates((await readCertificate(stored, now)).octets, await readCertificate(offered, now));

@@ -25,6 +25,7 @@ const marker = writePacket(TAG.marker, Buffer.from('PGP'));
 const padding = writePacket(TAG.padding, Buffer.alloc(300));
 const good = Buffer.concat([marker, sessionKeyFor(OTHER), padding, sessionKeyFor(MINE), data(), padding]);
 
+// spec: smallmail 2.5
 describe('by hand', () => {
   test.each([
     ['session keys in any order, markers and padding', good],

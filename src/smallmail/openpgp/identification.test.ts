@@ -14,6 +14,7 @@ const NOW = Date.UTC(2026, 10, 22, 12);
 const { challenge } = VECTOR;
 const line = `${challenge}\n`;
 
+// spec: smallmail 2.6, 4
 describe('the published vector', () => {
   const verify = (changes: Partial<Parameters<typeof verifyResponse>[0]> = {}) =>
     verifyResponse({
@@ -57,6 +58,7 @@ describe('the published vector', () => {
   });
 });
 
+// spec: smallmail 2.6
 describe('what gpg signs', () => {
   let gpg: Gpg;
   let alice: string;
