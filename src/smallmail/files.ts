@@ -8,7 +8,6 @@ import { replaceFile } from '../base/files.ts';
 import { DAY, SECOND, startOfDay } from '../base/time.ts';
 import type { CounterFiles, Moved } from '../post/counter.ts';
 import type { Post } from '../post/post.ts';
-import { takeIn } from '../post/take-in.ts';
 import { CERTIFICATE, expiryAfter, ID_PREFIX, idOf, quotaOf } from './mailbox.ts';
 import { readCertificate } from './openpgp/certificate.ts';
 import type { SmallMailSettings } from './settings.ts';
@@ -95,9 +94,9 @@ async function importMessage(post: Post, file: string, name: string, settings: S
   const now = post.clock.now();
   const arrived = Math.min(startOfDay(mtimeMs), startOfDay(now));
   const octets = await readFile(file);
-  const body = await takeIn(post.store, idOf(name), octets.length, once(octets));
+  const body = await post.store.messages.receive(idOf(name), once(octets), size);
   const { status } = await post.store.messages.append(idOf(name), {
-    body: body.body,
+    body,
     arrived,
     expires: expiryAfter(arrived, settings.message_age),
     once: { key: body.sha256, until: startOfDay(now) + KNOWN_FOR },

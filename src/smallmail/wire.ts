@@ -1,5 +1,6 @@
 // SmallMail's grammar: lines to values and back. Pure.   spec: smallmail 1.2, 2.1
 
+import { asBuffer } from '../base/bytes.ts';
 import { PosternError } from '../base/errors.ts';
 
 /** With its LF.   spec: smallmail 2.1 */
@@ -99,12 +100,10 @@ export function formatServerLine(line: ServerLine): string {
 }
 
 function split(line: Uint8Array): string[] {
-  // spec: smallmail 2.8 (NUL and what is not ASCII)
-  for (const octet of line) {
-    if (octet < 0x20 || octet > 0x7e)
-      throw new WireError('ProtocolError', 'a line holds an octet that is not printable ASCII');
-  }
-  const words = String.fromCharCode(...line.subarray(0, LINE_LIMIT)).split(' ');
+  // spec: smallmail 2.8 (too long, NUL, or not ASCII)
+  const text = line.length < LINE_LIMIT ? asBuffer(line).toString('latin1') : '\0';
+  if (!/^[\x20-\x7e]*$/.test(text)) throw new WireError('ProtocolError', 'a line is too long or not printable ASCII');
+  const words = text.split(' ');
   words[0] = (words[0] ?? '').toUpperCase(); // spec: smallmail 2.1 (readers ignore case)
   return words;
 }

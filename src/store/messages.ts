@@ -1,6 +1,4 @@
-// What a stored message is: its entry in the mailbox's index, without its octets.
-
-import type { Body } from './store.ts';
+// What a stored message is: its entry in the mailbox's index, what it is made from, and how entries are asked for.
 
 export interface Message {
   /** 32 random lower-case hex digits, never used again; tells neither order nor time. */
@@ -17,6 +15,14 @@ export interface Message {
   readonly expires: number | undefined;
   /** What the counter wants at hand when listing (an envelope, say); opaque to the store, at most 64 KiB. */
   readonly index: Buffer;
+}
+
+/** A body taken in by `receive`, not yet a message. */
+export interface Body {
+  readonly size: number;
+  readonly sha256: Buffer;
+  /** Forgets it; harmless after it has been appended. */
+  discard(): Promise<void>;
 }
 
 export interface MessageDraft {

@@ -3,7 +3,7 @@
 // Times are milliseconds since 1970 UTC and always come from the caller. What goes wrong is a StoreError (`errors.ts`); names and
 // sizes have their limits in `limits.ts`.
 
-import type { Changes, Message, MessageDraft, Page, PageRequest } from './messages.ts';
+import type { Body, Changes, Message, MessageDraft, Page, PageRequest } from './messages.ts';
 
 export interface Store {
   readonly mailboxes: Mailboxes;
@@ -78,9 +78,10 @@ export interface Messages {
   /**
    * Takes in a body of up to 64 GiB, chunk by chunk, in bounded memory. What this returns is a draft's body; it is
    * listed nowhere and lost at the next start unless appended. Breaks off, keeping nothing, when `chunks` throws.
+   * `size`, when it is known, spares room for a short one.
    * Rejects with StoreError `no-mailbox` when the body is long and there is no such mailbox.
    */
-  receive(mailbox: string, chunks: AsyncIterable<Uint8Array>): Promise<Body>;
+  receive(mailbox: string, chunks: AsyncIterable<Uint8Array>, size?: number): Promise<Body>;
   /**
    * Puts one message into a mailbox: index entry, body, quota, duplicate rule and notice in one transaction.
    * Rejects with StoreError `no-body` when the body was appended, discarded or swept before, or is another mailbox's.
@@ -103,14 +104,6 @@ export interface Messages {
   changes(mailbox: string, modseq: number, limit: number): Promise<Changes>;
   /** Calls `wake` after each committed change of the mailbox. A hint: ask `changes` what it was. Returns the end of it. */
   watch(mailbox: string, wake: () => void): () => void;
-}
-
-/** A body taken in by `receive`, not yet a message. */
-export interface Body {
-  readonly size: number;
-  readonly sha256: Buffer;
-  /** Forgets it; harmless after it has been appended. */
-  discard(): Promise<void>;
 }
 
 export interface MessageOctets {

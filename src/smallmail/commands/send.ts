@@ -1,7 +1,6 @@
 // SEND and the BODY that must follow: takes one message in for a mailbox.   spec: smallmail 2.5
 
 import { DAY, startOfDay } from '../../base/time.ts';
-import { takeIn } from '../../post/take-in.ts';
 import { badContent, badSize, broken, gone, refused, wrongTime } from '../answers.ts';
 import { expiryAfter, idOf } from '../mailbox.ts';
 import { EncryptedBodyCheck } from '../openpgp/encrypted-body.ts';
@@ -21,14 +20,14 @@ export const send: CommandOf<'SEND'> = async ({ mailbox, size }, session) => {
   if (line.word !== 'BODY') throw wrongTime();
   if (line.size !== size) throw badSize();
   const chunks = session.connection.stream(size, settings.body_time);
-  const body = await takeIn(post.store, idOf(mailbox), size, watched(chunks, check));
+  const body = await post.store.messages.receive(idOf(mailbox), watched(chunks, check), size);
   if (check !== undefined && !check.verdict()) {
     await body.discard();
     throw badContent();
   }
   const now = post.clock.now();
   const { status } = await post.store.messages.append(idOf(mailbox), {
-    body: body.body,
+    body,
     arrived: startOfDay(now), // the day, not the time   spec: smallmail 2.9
     expires: expiryAfter(now, settings.message_age),
     once: { key: body.sha256, until: startOfDay(now) + (DUPLICATE_DAYS + 1) * DAY },

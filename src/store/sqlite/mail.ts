@@ -5,8 +5,8 @@ import { asBuffer, toHex } from '../../base/bytes.ts';
 import { codeOf } from '../../base/errors.ts';
 import { StoreError } from '../errors.ts';
 import { CHUNK, checkFlags, checkIndex, checkKey, checkLimit, checkName, checkWhole } from '../limits.ts';
-import type { Message, MessageDraft } from '../messages.ts';
-import type { Body, Messages } from '../store.ts';
+import type { Body, Message, MessageDraft } from '../messages.ts';
+import type { Messages } from '../store.ts';
 import type { Engine } from './engine.ts';
 import type { MessageRow } from './listing.ts';
 import { joinFlags, type NewMessage, splitFlags } from './messages.ts';
@@ -44,9 +44,7 @@ export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
   }
 
   return {
-    async receive(mailbox, chunks) {
-      return receive(mailbox, chunks);
-    },
+    receive,
 
     async append(mailbox, draft) {
       const about = describe(draft);

@@ -4,7 +4,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { StoreError } from '../errors.ts';
 import { CHUNK } from '../limits.ts';
-import type { Body } from '../store.ts';
+import type { Body } from '../messages.ts';
 import type { BodyKey } from './held.ts';
 import type { Link } from './link.ts';
 import type { Writes } from './writes.ts';
@@ -58,7 +58,7 @@ export function receiver(writer: Link<Writes>, clear: () => void) {
     clear();
   };
 
-  return async (mailbox: string, chunks: AsyncIterable<Uint8Array>): Promise<ReceivedBody> => {
+  return async (mailbox: string, chunks: AsyncIterable<Uint8Array>, expected = CHUNK): Promise<ReceivedBody> => {
     const hash = createHash('sha256');
     const window = new Set<Promise<unknown>>();
     let first: Uint8Array<ArrayBuffer> | undefined;
@@ -76,7 +76,7 @@ export function receiver(writer: Link<Writes>, clear: () => void) {
     };
 
     try {
-      for await (const chunk of chunked(chunks, hash)) {
+      for await (const chunk of chunked(chunks, hash, expected)) {
         size += chunk.byteLength;
         if (size === chunk.byteLength) {
           first = chunk; // perhaps all there is: then it travels with the append
@@ -103,18 +103,22 @@ async function begin(writer: Link<Writes>, mailbox: string): Promise<BodyKey> {
   return key;
 }
 
-/** The same octets in pieces of CHUNK, all but the last of them whole; hashed on their way. */
-async function* chunked(source: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-  let chunk = new Uint8Array(CHUNK);
+/** The same octets in pieces of CHUNK, or of all that is `expected` when that is less; hashed on their way. */
+async function* chunked(
+  source: AsyncIterable<Uint8Array>,
+  hash: Hash,
+  expected: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  let chunk = new Uint8Array(Math.min(CHUNK, expected));
   let filled = 0;
   for await (const piece of source) {
     hash.update(piece);
     for (let taken = 0; taken < piece.byteLength; ) {
-      const part = piece.subarray(taken, taken + CHUNK - filled);
+      const part = piece.subarray(taken, taken + chunk.byteLength - filled);
       chunk.set(part, filled);
       filled += part.byteLength;
       taken += part.byteLength;
-      if (filled < CHUNK) continue;
+      if (filled < chunk.byteLength) continue;
       yield chunk;
       chunk = new Uint8Array(CHUNK);
       filled = 0;
