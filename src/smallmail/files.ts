@@ -20,7 +20,7 @@ const PAGE = 100;
 const KNOWN_FOR = 8 * DAY;
 
 /** A folder that is not laid out as it should be; the message names the place. */
-export class FilesError extends PosternError<'files'> {}
+class FilesError extends PosternError<'files'> {}
 
 export const files: CounterFiles<SmallMailSettings> = { export: exportMailboxes, import: importMailboxes };
 
