@@ -87,6 +87,7 @@ function packetsFor(count: number): Packet[] {
   );
 }
 
+// spec: mixminion-mmtp 6
 test('a packet, padding, and their answers', async () => {
   const [packet] = packetsFor(1);
   if (packet === undefined) throw new Error('no packet');
@@ -174,6 +175,7 @@ test('waits no longer than it was told to', async () => {
   await expect(new MmtpConnection(hop, { timeout: 100 }).connect()).rejects.toThrow(Mix3TimeoutError);
 });
 
+// spec: mixminion-e2e 1; mixminion-mmtp 5
 test('many packets, one connection for each first hop; the rest comes back', async () => {
   const packets = packetsFor(9);
   const choosy = await scripted(['RECEIVED', 'REJECTED']);
@@ -195,5 +197,11 @@ test('many packets, one connection for each first hop; the rest comes back', asy
   const [other] = undelivered.filter((packet) => packet !== misled);
   expect(refused).toContain(other);
   expect(other && results.get(other)).toBeInstanceOf(Mix3RejectedError);
+  const given = [...packets, ...refused, misled];
+  const byServer = Map.groupBy(
+    given,
+    ({ firstHop: { port, keyId } }) => `${port} ${Buffer.from(keyId).toString('hex')}`,
+  );
+  expect([...results.keys()]).not.toEqual([...byServer.values()].flat()); // servers and packets in random order
   expect(await sendPackets([])).toEqual([]);
 });

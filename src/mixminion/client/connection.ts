@@ -84,7 +84,7 @@ export interface SendOptions extends MmtpOptions {
 
 /**
  * Delivers packets, one connection for each first hop, in random order. Resolves to those that were not received: all
- * but those refused by Mix3BadAuthError may be tried again.   spec: mixminion-e2e 1
+ * but those refused by Mix3BadAuthError may be tried again.   spec: mixminion-e2e 1; mixminion-mmtp 5
  */
 export async function sendPackets(packets: readonly Packet[], options: SendOptions = {}): Promise<Packet[]> {
   const { random = systemRandom, onResult } = options;

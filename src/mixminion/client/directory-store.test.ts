@@ -71,6 +71,7 @@ function open(changes: Partial<DirectoryStoreOptions> = {}): Promise<DirectorySt
 
 const namesIn = (store: DirectoryStore) => store.getServers().map(({ nickname }) => nickname);
 
+// spec: mixminion-directory 6.1
 test('fetched once a day, and kept from run to run', async () => {
   const store = await open();
   expect([store.directory, store.isFresh, namesIn(store)]).toEqual([undefined, false, []]);
@@ -155,6 +156,7 @@ test('imported descriptors are recommended, kept, merged and cleaned', async () 
   expect(readdirSync(join(folder, 'imported'))).toEqual(['Ash-20261122000001']);
 });
 
+// spec: mixminion-directory 2, 9
 test('what is not imported', async () => {
   const store = await open();
   await store.update();

@@ -77,6 +77,7 @@ describe.each(['memory', 'folder'])('in %s', (kind) => {
     if (kind === 'folder') expect(readdirSync(join(folder, 'pool', before.id))).toEqual(['record.json']);
   });
 
+  // spec: mixminion-e2e 7
   test('a message for two identities is a fraud, an old one is given up', async () => {
     const pool = new FragmentPool(storage, { clock });
     const [one, two] = fragmentsOf(noise(40_000));

@@ -50,6 +50,7 @@ const random = new CounterRandom(Buffer.alloc(16, 4));
 const secret = (octet: number) => Buffer.alloc(20, octet);
 const now = Date.UTC(2026, 10, 22, 13);
 
+// spec: mixminion-e2e 9
 test('a key ring of the original client opens with its passphrase and no other', () => {
   const file = Buffer.from(session.keyring_file, 'latin1');
   const ring = openKeyRing(file, session.passphrase);
@@ -168,6 +169,7 @@ test('noise raises only KeyRingError', () => {
   );
 });
 
+// spec: mixminion-e2e 9
 test('an identity keeps its secret for new blocks until 30 days are left, then gets another beside it', () => {
   const first = secretForNewBlocks(EMPTY_KEY_RING, 'Alice', now, random);
   expect(first.secret).toMatchObject({ identity: 'alice', expires: startOfDay(now) + 91 * DAY });

@@ -63,6 +63,7 @@ function delivered(packet: Packet): primitives.Delivered {
   }
 }
 
+// spec: mixminion-e2e 2, 6.4
 test('the kinds of payload, and what stands in front of the message', () => {
   const plain = only(packageMessage({ message: 'text', address, random }));
   expect(plain).toMatchObject({ kind: 'singleton', decodingHandle: null, index: 0, total: 1 });
@@ -118,6 +119,7 @@ test.each([
   expect(() => countPackets(options.message, options.address, options)).toThrow(expect.objectContaining({ status }));
 });
 
+// spec: mixminion-e2e 5.1, 5.2
 test('what the exit is told depends on payload and address', () => {
   const [fragment] = packageMessage({ message: random.bytes(40_000), address, random });
   if (fragment === undefined) throw new Error('no fragment');
@@ -237,6 +239,7 @@ test('not made into a reply block', () => {
   expect(mine.bytes.equals(Buffer.alloc(20))).toBe(true);
 });
 
+// spec: mixminion-e2e 5.1, 5.2, 5.3
 test('whatever is written comes through: forward, sealed, and by reply', () => {
   fc.assert(
     fc.property(

@@ -77,7 +77,7 @@ function requireReply(address: Address | undefined, { kind, decodingHandle }: Pa
     throw new Mix3BadArgsError('this payload was packaged for an address, not for a reply');
 }
 
-/** What the last hop is told.   spec: mixminion-client-api 6; mixminion-packet 4.3 */
+/** What the last hop is told.   spec: mixminion-client-api 6; mixminion-packet 4.3; mixminion-e2e 5.1 */
 function instructionOf(address: Address | undefined, payload: Payload, random: Random): Instruction {
   const { kind, decodingHandle } = payload;
   const nothing = Buffer.alloc(0);

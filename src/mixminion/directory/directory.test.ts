@@ -10,15 +10,18 @@ import {
   descriptorOf,
   directoryOf,
   directoryText,
+  fieldsOf,
   identity,
+  seeded,
   TODAY,
 } from '../../../test/support/mixminion-directory.ts';
 import { mixminionFile } from '../../../test/support/vectors.ts';
-import { DAY, HOUR, VirtualClock } from '../../base/time.ts';
+import { DAY, HOUR, SECOND, VirtualClock } from '../../base/time.ts';
 import { RsaPrivateKey } from '../../crypto/rsa.ts';
 import { computeConsensus } from './consensus.ts';
 import { ServerDescriptor } from './descriptor.ts';
 import { Directory, type DirectoryServer } from './directory.ts';
+import { type DirectoryV2Fields, writeDirectoryV2 } from './directory-v2.ts';
 import type { DirectoryV3Fields } from './directory-v3.ts';
 
 const signatureError = expect.objectContaining({ name: 'DirectoryError', code: 'signature' });
@@ -29,6 +32,7 @@ beforeAll(async () => {
   others = await Promise.all([1, 2, 3].map(() => RsaPrivateKey.generate(2048)));
 });
 
+// spec: mixminion-directory 4, 5
 describe('signatures', () => {
   const servers = [descriptorOf('Ash')];
 
@@ -114,6 +118,21 @@ describe('reading', () => {
     expect(Directory.parse(unknown, { clock, validate: false }).warnings).toContain('section [Other] is unknown');
   });
 
+  // spec: mixminion-directory 4, 5
+  test('takes no directory of the future, and none that ends before it begins', () => {
+    const written = (changes: Partial<DirectoryV2Fields>) => {
+      const plain = { published: TODAY, validAfter: TODAY, validUntil: TODAY + DAY, recommendedServers: [] };
+      const recommendedVersions = { client: [], server: [] };
+      const fields = { ...plain, recommendedVersions, descriptors: [descriptorOf('Ash')], ...changes };
+      return writeDirectoryV2(fields, identity, seeded(1));
+    };
+    const read = (text: string) => () => Directory.parse(text, { clock });
+    expect(read(written({ published: clock.now() + 600 * SECOND }))().descriptorCount).toBe(1);
+    expect(read(written({ published: clock.now() + 601 * SECOND }))).toThrow('in the future');
+    expect(read(written({ validUntil: TODAY }))).toThrow('before it begins');
+    expect(read(directoryText([], { validUntil: TODAY }))).toThrow('before it begins');
+  });
+
   test('knows nothing of other versions and states', () => {
     const text = directoryText([]);
     const parse = (from: string, to: string) => () => Directory.parse(text.replace(from, to), { clock });
@@ -152,6 +171,7 @@ describe('looking for servers', () => {
 });
 
 describe('a descriptor', () => {
+  // spec: mixminion-directory 3.4
   test('is superseded when later ones cover all of its days', () => {
     const span = (from: number, until: number, published: number) =>
       descriptorOf('Ash', {
@@ -168,6 +188,7 @@ describe('a descriptor', () => {
     expect(old.isSupersededBy([descriptorOf('Beech')])).toBe(false);
   });
 
+  // spec: mixminion-directory 10; mixminion-e2e 6.4
   test('takes what its limits let it take', () => {
     const address = { type: 'email', address: 'a@example.org' } as const;
     const exit = descriptorOf('Ash', { smtp: { maximumSize: 40, allowFrom: false }, maximumFragments: 3 });
@@ -184,6 +205,19 @@ describe('a descriptor', () => {
     expect(descriptorOf('Ash', { smtp: undefined }).supportsAddress({ type: 'drop' })).toBe(true);
   });
 
+  // spec: mixminion-directory 1, 3.1
+  test('has keys of the right size, and no section twice', async () => {
+    const [small, large] = await Promise.all([RsaPrivateKey.generate(1024), RsaPrivateKey.generate(2056)]);
+    const value = expect.objectContaining({ name: 'DirectoryError', code: 'value' });
+    for (const { publicKey } of [small, large])
+      expect(() => descriptorOf('Ash', { packetKey: publicKey })).toThrow(value);
+    const signedBy = (key: RsaPrivateKey) => ServerDescriptor.build(fieldsOf('Ash'), key, { random: seeded(1), clock });
+    expect(signedBy(large).identityKey.bits).toBe(2056);
+    expect(() => signedBy(small)).toThrow(value);
+    const twice = `${descriptorOf('Ash').text}${'[Other]\nA: 1\n'.repeat(2)}`;
+    expect(() => ServerDescriptor.parse(twice, { clock, validate: false })).toThrow('there twice');
+  });
+
   test('gives its raw lines', () => {
     const rules = [
       { key: 'Allow' as const, value: '*' },
@@ -197,6 +231,7 @@ describe('a descriptor', () => {
   });
 });
 
+// spec: mixminion-directory 7
 describe('a consensus', () => {
   const voters = ['A', 'B', 'C', 'D'].map((letter) => ({ fingerprint: letter.repeat(40), url: 'http://x.example/' }));
   const vote = (changes: Partial<DirectoryV3Fields>): DirectoryV3Fields => ({

@@ -45,6 +45,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   else response.writeHead(404).end();
 }
 
+// spec: mixminion-directory 6.1
 test('below an URL that ends in "/" it is current.gz, and no cache may answer', async () => {
   expect(await downloadDirectory({ url: base }, { clock })).toEqual(consensus);
   expect(await downloadDirectory({ url: `${base}current.gz` }, { clock })).toEqual(consensus);
@@ -76,6 +77,7 @@ test.each(['ftp://x.example/', 'no URL', 'http://127.0.0.1:1/'])('%s cannot be f
   await expect(downloadDirectory({ url }, { clock })).rejects.toMatchObject({ code: 'download-failed' });
 });
 
+// spec: mixminion-directory 6.1
 test('clocks that are far apart are told of', async () => {
   const warnings: string[] = [];
   const onWarning = (text: string) => warnings.push(text);
@@ -85,6 +87,7 @@ test('clocks that are far apart are told of', async () => {
   expect(warnings).toHaveLength(1);
 });
 
+// spec: mixminion-directory 6.1
 test('a file is replaced by a good directory only', async () => {
   const path = join(folder, 'dir.gz');
   await writeFile(path, 'old');

@@ -25,6 +25,7 @@ function request(spec: string, changes: Partial<PathRequest> = {}, kind: PathKin
 const serversOf = ({ path1, path2 = [] }: Path) => [...path1, ...path2];
 const namesOf = (path: Path) => serversOf(path).map(({ nickname }) => nickname);
 
+// spec: mixminion-directory 11
 describe('in any network', () => {
   const protocols = fc.constantFrom(['0.3'], ['0.3', '0.4'], ['0.4']);
   const server = fc.record({
@@ -151,6 +152,7 @@ describe('the lengths', () => {
   });
 });
 
+// spec: mixminion-directory 10, 11
 describe('the last hop', () => {
   const exits = [
     descriptorOf('Ash', relayOnly),
@@ -229,6 +231,7 @@ describe('names', () => {
     expect(() => generatePath({ ...request('?,?'), spec, until: TODAY + 60 * DAY })).toThrow(PathError);
   });
 
+  // spec: mixminion-directory 9, 11
   test('of blocked servers are warned of, and the choice avoids those', () => {
     const blocked = { everywhere: ['ash'], asEntry: ['Beech'], asExit: ['Cedar'] };
     const warnings: string[] = [];
@@ -259,6 +262,7 @@ describe('names', () => {
   });
 });
 
+// spec: mixminion-directory 3.4, 11
 test('of several descriptors the one published last counts, if it holds all the time', () => {
   const earlier = descriptorOf('Ash', { published: TODAY - DAY, validAfter: TODAY - DAY, packetKey: otherKey() });
   const later = descriptorOf('Ash', { validUntil: TODAY + 2 * DAY });

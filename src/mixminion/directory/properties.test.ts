@@ -195,6 +195,7 @@ describe('directories', () => {
   });
 });
 
+// spec: mixminion-directory 1
 describe('sections', () => {
   const entry = fc.record({ key: string('ABC-xyz', 1, 8), value: printable });
   const section: fc.Arbitrary<Section> = fc.record({
@@ -337,6 +338,7 @@ test('dates and times are read as they were written', () => {
   );
 });
 
+// spec: mixminion-directory 2
 test('nicknames know no case', () => {
   fc.assert(
     fc.property(nickname, nickname, (a, b) => {
@@ -348,6 +350,7 @@ test('nicknames know no case', () => {
   );
 });
 
+// spec: mixminion-directory 11
 test('without a specifier a path has about five servers', () => {
   expect(PathSpec.parse().toString()).toBe('?,~4');
   expect(PathSpec.parse(undefined, { kind: 'surb' }).toString()).toBe('~5');

@@ -17,6 +17,7 @@ const ASCENDING = [
   '1.0.0',
 ];
 
+// spec: mixminion-directory 8
 test('versions have an order', () => {
   for (const [i, a] of ASCENDING.entries())
     for (const [j, b] of ASCENDING.entries()) expect(compareVersions(a, b)).toBe(Math.sign(i - j));
@@ -31,6 +32,7 @@ test.each(['0.0.7gamma1', '0.0', 'x', '', '0.0.7 '])('"%s" cannot be compared', 
   expect(compareVersions('0.0.7', version)).toBeUndefined();
 });
 
+// spec: mixminion-directory 8
 test('what a list of recommended versions says', () => {
   expect(adviseVersion('0.0.8alpha3', ['0.0.7', '0.0.8alpha3'])).toBe('recommended');
   expect(adviseVersion('0.0.8alpha3', ['0.0.7', '0.0.8'])).toBe('maybe-obsolete');

@@ -87,6 +87,7 @@ const clock: Clock = new VirtualClock(vectors.now * SECOND);
 const fileOf = (path: string) => mixminionFile(path.replace('files/', ''));
 
 describe('addresses.json', () => {
+  // spec: mixminion-directory 10
   test.each(addresses.address)('address "$in"', (vector) => {
     if (vector.error !== undefined) return expect(() => parseAddress(vector.in)).toThrow(AddressError);
     const address = parseAddress(vector.in);
@@ -100,6 +101,7 @@ describe('addresses.json', () => {
     expect(types[address.type]).toBe(vector.exit_type);
   });
 
+  // spec: mixminion-directory 11
   test.each(addresses.path)('path "$in" for $mode', (vector) => {
     const parse = () => PathSpec.parse(vector.in, { kind: vector.mode });
     if (vector.error !== undefined) return expect(parse).toThrow(PathError);
@@ -114,6 +116,7 @@ describe('addresses.json', () => {
   test.each(addresses.smtp)('mailbox "$in"', (vector) => expect(isMailbox(vector.in)).toBe(vector.ok));
   test.each(addresses.hostname)('host name "$in"', (vector) => expect(isHostname(vector.in)).toBe(vector.ok));
 
+  // spec: mixminion-directory 1, 2
   test.each(addresses.config)('$kind "$in"', (vector) => {
     const kind = settings[vector.kind];
     if (kind === undefined) throw new Error(`no kind ${vector.kind}`);
@@ -148,6 +151,7 @@ function shown(element: PathElement): string {
 }
 
 describe('descriptors.json', () => {
+  // spec: mixminion-directory 3.1, 3.4
   test.each(vectors.descriptors)('the values in $file', (vector) => {
     const { descriptor, rest } = ServerDescriptor.parse(fileOf(vector.file), { clock });
     expect(rest).toBe('');
@@ -172,6 +176,7 @@ describe('descriptors.json', () => {
         expect(`${key}: ${asStated(key, descriptor.getField(section, key) ?? '')}`).toBe(`${key}: ${value}`);
   });
 
+  // spec: mixminion-directory 3.2
   test.each(vectors.descriptors)('$file is written again line for line', async ({ file }) => {
     const text = fileOf(file);
     const { descriptor } = ServerDescriptor.parse(text, { clock });
@@ -184,6 +189,7 @@ describe('descriptors.json', () => {
     expect(again.identityKey.fingerprint).toBe(identity.publicKey.fingerprint);
   });
 
+  // spec: mixminion-directory 3.1, 3.3
   test.each(vectors.tampered)('a descriptor that is $name: $result', ({ text, result }) => {
     const parse = () => ServerDescriptor.parse(text, { clock });
     if (result === 'ok') expect(parse().descriptor.nickname).toBe('Amber');
@@ -204,6 +210,7 @@ function asData<T extends { packetKey: { fingerprint: string } }>(fields: T): ob
   return { ...fields, packetKey: fields.packetKey.fingerprint };
 }
 
+// spec: mixminion-directory 4, 5, 7
 describe('the directories of descriptors.json', () => {
   for (const vector of vectors.directories) {
     if (vector.file === undefined) continue;

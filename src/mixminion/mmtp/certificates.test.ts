@@ -27,6 +27,7 @@ test('the recorded chain is that of its server, and of no other', () => {
   expect(() => checkLinkCertificates(chain, Buffer.alloc(20, 1), now)).toThrow(refused);
 });
 
+// spec: mixminion-mmtp 1.3
 describe('the certificates that we make', () => {
   test.each([undefined, 'mixminion-0.0.8'] as const)('have the form of the old program (%s)', async (compat) => {
     const made = await makeLinkCertificates({ nickname: 'Amber', identity, now, ...(compat && { compat }) });
@@ -53,6 +54,7 @@ describe('the certificates that we make', () => {
   });
 });
 
+// spec: mixminion-mmtp 1.3
 test('what is refused', async () => {
   const other = await RsaPrivateKey.generate(2048);
   const [link, root] = chainOf((await makeLinkCertificates({ nickname: 'Amber', identity, now })).chain);

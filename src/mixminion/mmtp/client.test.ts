@@ -81,6 +81,7 @@ class ScriptedPeer {
   }
 }
 
+// spec: mixminion-mmtp 1.1, 2, 3
 describe('the recorded sessions', () => {
   const indices: Readonly<Record<string, readonly number[]>> = {
     'one packet': [0],
@@ -187,6 +188,7 @@ describe('a link of today', () => {
     await client.close();
   });
 
+  // spec: mixminion-mmtp 3
   test('has six units on their way and no more', async () => {
     let mostHeld = 0;
     await serve(async (peer) => {
@@ -248,6 +250,7 @@ describe('a link of today', () => {
     expect(client.socket).toBeUndefined();
   });
 
+  // spec: mixminion-mmtp 2
   test('takes no octet behind the version for an answer', async () => {
     await serve(async (peer) => {
       await peer.read(VERSION_LINE.length);
@@ -267,6 +270,7 @@ describe('a link of today', () => {
     await expect(clientOf().connect()).rejects.toMatchObject({ code: 'mmtp-protocol' });
   });
 
+  // spec: mixminion-mmtp 4
   test('waits for no silent server', async () => {
     await serve(async () => {});
     await expect(clientOf({ timeout: 100 }).connect()).rejects.toMatchObject({ code: 'mmtp-timeout' });
@@ -293,6 +297,7 @@ describe('a link of today', () => {
     await client.close();
   });
 
+  // spec: mixminion-mmtp 1.2
   test('speaks to old servers only when told to', async () => {
     server = await startServer(old, (socket) => socket.on('data', () => socket.write(VERSION_LINE)));
     await expect(clientOf({ clock: recordedClock }).connect()).rejects.toMatchObject({ code: 'mmtp-network' });

@@ -19,7 +19,7 @@ const MAX_FAREWELL = 128;
 const FAREWELL_TIME = 2 * SECOND;
 
 export interface MmtpOptions {
-  /** How long the peer may do nothing, connecting included, in milliseconds; 2 minutes when not given. */
+  /** How long the peer may do nothing, connecting included, in milliseconds; 2 minutes when not given.   spec: mixminion-mmtp 4 */
   readonly timeout?: number;
   /** Reaches servers of the old family too, by TLS that is weak. */
   readonly compat?: 'mixminion-0.0.8';
@@ -98,7 +98,7 @@ export class MmtpConnection {
     await this.#send({ kind: 'SEND', body: packet }, true).written;
   }
 
-  /** Sends 32768 octets that mean nothing, random ones when none are given. */
+  /** Sends 32768 octets that mean nothing, random ones when none are given.   spec: mixminion-mmtp 6 */
   async sendPadding(octets?: Uint8Array): Promise<void> {
     const { random = systemRandom } = this.#options;
     await this.#send({ kind: 'JUNK', body: octets ?? random.bytes(wire.BODY_LENGTH) }, true).written;

@@ -14,6 +14,7 @@ const bodies = new Map(
   mmtpVectors.packet_streams.map((_, index) => [sha256(packetOf(index)), packetOf(index)] as const),
 );
 
+// spec: mixminion-mmtp 2, 3
 describe('mmtp.json', () => {
   test('the hashes of packet 0', () => {
     const { packet_stream, ...hashes } = mmtpVectors.hashes;

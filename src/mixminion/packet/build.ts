@@ -66,7 +66,7 @@ export function buildReplyPacket({ path1, surb, payload }: ReplyPacket, random: 
   const packet = withPayload(payload);
   const leg1 = drawSecrets(plan1, random.build);
   packet.set(surb.header, HEADER_LENGTH);
-  // Backwards, so that the recipient undoes this and every hop of the second leg by encrypting.
+  // Backwards, so that the recipient undoes this and every hop of the second leg by encrypting.   spec: mixminion-e2e 5.3
   lionessDecryptAt(lionessKeys(surb.key, Mode.payload), packet, ...PAYLOAD);
   return finish(packet, leg1, random);
 }

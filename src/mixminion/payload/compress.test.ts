@@ -26,6 +26,7 @@ interface Vectors {
 
 const vectors = mixminionVectors<Vectors>('payloads');
 
+// spec: mixminion-e2e 3
 test('messages compress to the octets of stock zlib', () => {
   for (const { in: message, out } of vectors.compress_outputs) expect(compress(hex(message)).toString('hex')).toBe(out);
   for (const { parts, out_len, out_sha256 } of vectors.compress_outputs_hash) {
@@ -42,6 +43,7 @@ test('messages compress to the octets of stock zlib', () => {
   );
 });
 
+// spec: mixminion-e2e 3
 test.each(vectors.compress.map((vector) => [vector.name, vector] as const))(
   'decompression: %s',
   (_, { data, max, result, out_len, out_sha256 }) => {
@@ -56,6 +58,7 @@ test.each(vectors.compress.map((vector) => [vector.name, vector] as const))(
   },
 );
 
+// spec: mixminion-e2e 3.1
 test('a message that would fill the memory is stopped at its limit, and stays readable', () => {
   const bomb = deflateSync(Buffer.alloc(50 << 20), { level: 9 });
   const limit = singletonLimit(bomb.length);
@@ -71,6 +74,7 @@ test('a message that would fill the memory is stopped at its limit, and stays re
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3 * limit);
 });
 
+// spec: mixminion-e2e 3.1
 test('limits: twenty times, with a floor for single packets', () => {
   expect([singletonLimit(8), singletonLimit(1024), singletonLimit(1025)]).toEqual([20480, 20480, 20500]);
   expect(reassembledLimit(8)).toBe(160);

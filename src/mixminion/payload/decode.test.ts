@@ -43,6 +43,7 @@ function messageIn(decoded: Decoded<ReplySecret> | undefined): string {
   return decompress(decoded.payload.compressed, Number.POSITIVE_INFINITY).toString('hex');
 }
 
+// spec: mixminion-e2e 5.2
 test('encrypted forward payloads are made as by the original program', () => {
   for (const vector of forward.cases) {
     const random = new CounterRandom(hex(vector.payload_padding_seed));
@@ -58,6 +59,7 @@ test('encrypted forward payloads are made as by the original program', () => {
   }
 });
 
+// spec: mixminion-e2e 5.2, 5.4
 test('encrypted forward payloads open with their key among others, from octets and from text', () => {
   for (const vector of forward.cases) {
     const tag = hex(vector.hops.at(-1)?.tag ?? '');
@@ -71,6 +73,7 @@ test('encrypted forward payloads open with their key among others, from octets a
   }
 });
 
+// spec: mixminion-e2e 5.4
 test('replies open with the secret of their identity among others', () => {
   const mine = { identity: 'me', secret: hex(replies.user_keys['me'] ?? '') };
   const secrets = [{ identity: 'other', secret: Buffer.alloc(20, 9) }, mine];
@@ -95,6 +98,7 @@ test('a payload sealed for us and damaged on the way is an error, not noise', ()
   expect(() => sealForward(payload.subarray(1), userKey(0).publicKey, random, random)).toThrow(PayloadError);
 });
 
+// spec: mixminion-e2e 5.3, 5.4
 test('a reply over any number of hops opens, whoever the sender was', () => {
   const secret = Buffer.alloc(20, 3);
   const tags = new CounterRandom(Buffer.alloc(16, 5));

@@ -38,6 +38,7 @@ function deliveredPayload(vector: PacketCase): Buffer | undefined {
   return encodeCompressed(hex(vector.compressed), { overhead: 0, random })[0];
 }
 
+// spec: mixminion-e2e 5.4
 test('an exit sees in payloads what the original program saw', () => {
   let seen = 0;
   for (const vector of packetCases) {
@@ -64,6 +65,7 @@ function viewOf(message: Uint8Array) {
   return deliveredMessage(classifyPayload(payload), tag);
 }
 
+// spec: mixminion-e2e 8.1
 test('text, binary data, zeros without end and fragments each get their own armor', () => {
   expect(viewOf(Buffer.from('\ntext \xe9\xfe\t\v\r\n', 'latin1'))?.type).toBe('plaintext');
   for (const octet of [0x00, 0x08, 0x0c, 0x1b, 0x7f, 0xff])
@@ -88,6 +90,7 @@ test('a good digest over bad contents is malformed and nothing is delivered', ()
   expect(deliveredMessage(classifyPayload(payload), tag)).toBeUndefined();
 });
 
+// spec: mixminion-e2e 3.1
 test('a reassembled message has no floor under its limit', () => {
   const message = Buffer.alloc(10_000);
   expect(classifyReassembled(compress(message))).toMatchObject({ kind: 'overcompressed' });

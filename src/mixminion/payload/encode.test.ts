@@ -83,6 +83,7 @@ function asFragment(payload: Payload | undefined): Fragment {
   return payload;
 }
 
+// spec: mixminion-e2e 4.1
 test('one-packet messages are those of the original program, octet for octet', () => {
   for (const vector of payloads.singletons) {
     const message = messageOf(vector);
@@ -102,6 +103,7 @@ test('one-packet messages are those of the original program, octet for octet', (
   }
 });
 
+// spec: mixminion-e2e 4.1, 4.2
 test('damaged payloads fail as they do in the original program', () => {
   const outcome = (read: () => Payload | undefined) => {
     try {
@@ -119,6 +121,7 @@ test('damaged payloads fail as they do in the original program', () => {
   }
 });
 
+// spec: mixminion-e2e 6.1
 test('messages are cut up as the original program cut them', () => {
   for (const { length, overhead, ...expected } of fragments.params) {
     const plan = planFragments(length, overhead);
@@ -138,6 +141,7 @@ test('messages are cut up as the original program cut them', () => {
   expect([countPackets(57250, 0, 1), countPackets(28650, 0, 30)]).toEqual([6, 1]);
 });
 
+// spec: mixminion-e2e 1, 4.2, 6.2
 test('fragmented messages are those of the original program, and come back from the fragments it kept', () => {
   for (const vector of fragments.messages) {
     const message = keystream(hex(vector.message_stream_seed), vector.message_len);
@@ -161,6 +165,7 @@ test('fragmented messages are those of the original program, and come back from 
   }
 });
 
+// spec: mixminion-e2e 6.4
 test('exit prefixes are those of the original program; a cut one is refused', () => {
   for (const { contents, packed, routing_info, routing_type } of payloads.server_side_fragment_prefix) {
     const prefix = writeExitPrefix({ type: routing_type, info: hex(routing_info) });

@@ -12,6 +12,7 @@ interface FecVector {
   readonly decode_indices: number[];
 }
 
+// spec: mixminion-e2e 6.3
 test('the code is that of the original program', () => {
   for (const { k, n, blocks, encoded, decode_indices } of mixminionVectors<{ fec: FecVector[] }>('fragments').fec) {
     expect([...blocks.map(hex), ...checkBlocks(blocks.map(hex), n)]).toEqual(encoded.map(hex));
@@ -20,6 +21,7 @@ test('the code is that of the original program', () => {
   }
 });
 
+// spec: mixminion-e2e 6.3
 test('the published check rows are what a single octet in one block comes to', () => {
   for (const [k, n, row, published] of [
     [2, 3, 2, '0302'],

@@ -12,6 +12,7 @@ interface HeaderVector {
   readonly body?: string;
 }
 
+// spec: mixminion-e2e 2
 test('header blocks are written and read as by the original program', () => {
   for (const { op, headers, result = '', in: message = '', body = '' } of mixminionVectors<{
     headers: HeaderVector[];

@@ -37,6 +37,7 @@ const short = keystream(Buffer.alloc(16, 1), 40_000); // 3 fragments, any 2
 const [a, b, c] = fragmentsOf(short, 1);
 if (a === undefined || b === undefined || c === undefined) throw new Error('three fragments are expected');
 
+// spec: mixminion-e2e 7
 test('a message comes together from check fragments alone', async () => {
   interface Vector {
     reassembly_order: number[];
@@ -97,6 +98,7 @@ test('progress is told, and reading too early says what is missing', async () =>
   await expect(pool.read('00'.repeat(20))).rejects.toThrow(PayloadError);
 });
 
+// spec: mixminion-e2e 7
 test('what is of no use is dropped, and the message goes on', async () => {
   const { pool } = setUp();
   await pool.add(a, ME);

@@ -28,6 +28,7 @@ function message(code: Code, contents: string, tag: string | null): AnonymousMes
   return { type: TYPES[code], contents: hex(contents), ...(tag === null ? {} : { tag: hex(tag) }) };
 }
 
+// spec: mixminion-e2e 8.1, 8.2
 test('armoured messages are written and read as by the original program', () => {
   for (const vector of mixminionVectors<{ text: TextVector[] }>('payloads').text) {
     const text = Buffer.from(vector.text, 'latin1');
