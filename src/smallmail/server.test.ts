@@ -88,13 +88,16 @@ class Typist {
     return lines;
   }
 
-  /** Turns the clock until the server has given this client up. */
-  async forgotten(): Promise<void> {
+  /** Turns the clock until the server has given this client up; how long that took. */
+  async forgotten(): Promise<number> {
+    const start = clock.now();
     let ended = false;
     void this.ended.then(() => {
       ended = true;
     });
+    await clock.advance(0);
     while (!ended) await clock.advance(MINUTE);
+    return clock.now() - start;
   }
 
   hangUp(): void {
@@ -379,18 +382,18 @@ describe('a table of bad input and its answers', () => {
   });
 
   test('silence, and a letter at a time, end in silence', async () => {
-    const silent = open();
-    await silent.forgotten();
+    expect(await open().forgotten()).toBeLessThanOrEqual(6 * MINUTE);
     const slow = open();
     for (let second = 0; second < 70; second += 1) {
       void slow.type('X').catch(() => {}); // nobody takes it any more after a minute
       await clock.advance(SECOND);
     }
-    await slow.forgotten();
+    expect(await slow.forgotten()).toBe(0);
     const half = open();
     await half.create(alice);
-    await half.type(`SEND ${alice.mailbox} 1000\n`, 'BODY 1000\n', 'half');
-    await half.forgotten();
+    expect(await half.ask(`SEND ${alice.mailbox} 1000\n`)).toBe('ACCEPT');
+    await half.type('BODY 1000\n', 'half');
+    expect(await half.forgotten()).toBeLessThanOrEqual(12 * MINUTE);
   });
 });
 
