@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { formatSize } from '../base/text.ts';
 import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
-import { facts, print, printJson } from './output.ts';
+import { facts, print, printJson, showProgress } from './output.ts';
 
 export function backupCommand(): Command {
   const about =
@@ -20,7 +20,8 @@ async function backUpOffice(to: string, { data, json }: DataOption & JsonOption)
     import('../office/backup.ts'),
     import('../office/data-folder.ts'),
   ]);
-  const report = await backUp(dataFolderAt(data), to);
+  const progress = await showProgress('Copying');
+  const report = await backUp(dataFolderAt(data), to, progress.update).finally(progress.stop);
   if (json) return printJson(report);
   print(
     facts([

@@ -21,7 +21,11 @@ export interface BackupReport {
  * is on the disk. Files that the configuration names elsewhere (a certificate, a log) are not copied.
  * Rejects with OfficeError `folder` or `backup`, or a StoreError.
  */
-export async function backUp(folder: DataFolder, to: string): Promise<BackupReport> {
+export async function backUp(
+  folder: DataFolder,
+  to: string,
+  progress?: (done: number, total: number) => void,
+): Promise<BackupReport> {
   await checkDataFolder(folder);
   const target = resolve(to);
   const inside = relative(folder.path, target);
@@ -35,7 +39,7 @@ export async function backUp(folder: DataFolder, to: string): Promise<BackupRepo
   try {
     const copy = dataFolderAt(draft);
     await makeDataFolder(copy);
-    await keep({ work: 'copy', file: folder.database, path: copy.database }, new AbortController().signal);
+    await keep({ work: 'copy', file: folder.database, path: copy.database }, new AbortController().signal, progress);
     for (const name of await readdir(folder.keys)) {
       await replaceFile(join(copy.keys, name), await readFile(join(folder.keys, name)));
     }

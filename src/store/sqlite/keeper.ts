@@ -17,8 +17,9 @@ export type KeeperReport =
 const report = (message: KeeperReport): void => parentPort?.postMessage(message);
 
 async function keep(task: KeeperTask): Promise<Verification | undefined> {
-  if (task.work === 'check') return checkStore(task.file, (done, total) => report({ done, total }));
-  await copyStore(task.file, task.path);
+  const progress = (done: number, total: number) => report({ done, total });
+  if (task.work === 'check') return checkStore(task.file, progress);
+  await copyStore(task.file, task.path, progress);
   return undefined;
 }
 

@@ -16,8 +16,12 @@ const STEP_PAGES = 512;
 /** Messages checked in one snapshot. */
 const STEP_MESSAGES = 64;
 
-/** Writes a consistent copy of the store in `file` to the new file `path`, synced. Throws StoreError `exists`. */
-export async function copyStore(file: string, path: string): Promise<void> {
+/** Writes a consistent copy of the store in `file` to the new file `path`, synced; counts pages. Throws StoreError `exists`. */
+export async function copyStore(
+  file: string,
+  path: string,
+  progress: (done: number, total: number) => void,
+): Promise<void> {
   if (existsSync(path)) throw new StoreError('exists', 'the file of the backup is there already');
   const partial = `${path}.partial`;
   rmSync(partial, { force: true }); // left by a copy that was broken off
@@ -27,7 +31,10 @@ export async function copyStore(file: string, path: string): Promise<void> {
     // A snapshot held to the end: otherwise each commit of the writer would make the copy begin anew.
     db.exec('BEGIN');
     db.prepare('SELECT count(*) FROM doomed').get();
-    await backup(db, partial, { rate: STEP_PAGES });
+    await backup(db, partial, {
+      rate: STEP_PAGES,
+      progress: ({ totalPages, remainingPages }) => progress(totalPages - remainingPages, totalPages),
+    });
     sync(partial);
     linkSync(partial, path); // fails when somebody made that file meanwhile
     sync(dirname(path));
