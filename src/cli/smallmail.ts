@@ -1,6 +1,8 @@
 // `postern smallmail`: what the client can do, as one table of commands. What they do lies in `smallmail/`, loaded when run.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../base/text.ts';
+import { SECOND } from '../base/time.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { makeCommand, withJsonOption } from './command.ts';
 
@@ -20,6 +22,7 @@ export function smallmailCommand(): Command {
 
 const mailboxes = () => import('./smallmail/mailboxes.ts');
 const letters = () => import('./smallmail/letters.ts');
+const rounds = () => import('./smallmail/rounds.ts');
 const people = () => import('./smallmail/contacts.ts');
 const places = () => import('./smallmail/servers.ts');
 
@@ -77,10 +80,12 @@ function read(): Command {
 
 function fetch(): Command {
   const about = 'Fetch new letters of all mailboxes, each over a way of its own, and send what waits in the outbox.';
-  return online(makeCommand('fetch', about, ['postern smallmail fetch --delete']))
+  const examples = ['postern smallmail fetch --delete', 'postern smallmail fetch --every "1 h"'] as const;
+  return online(makeCommand('fetch', about, examples))
     .argument('[names...]', 'these mailboxes only')
     .option('--delete', 'delete on the server what is safe here')
-    .action(async (labels, options) => (await letters()).fetchLetters(labels, options));
+    .option('--every <time>', 'stay, and fetch again at random times, so often on average', parseTime)
+    .action(async (labels, options) => (await rounds()).fetchLetters(labels, options));
 }
 
 function remove(): Command {
@@ -221,4 +226,10 @@ function parseNumber(text: string): number {
 
 function gather(value: string, before: readonly string[]): string[] {
   return [...before, value];
+}
+
+function parseTime(text: string): number {
+  const time = parseDuration(text);
+  if (time === undefined || time < SECOND) throw new InvalidArgumentError('it is a time such as "1 h" or "20 min"');
+  return time;
 }

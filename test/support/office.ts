@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const OWNER_ONLY = 0o700;
 
 export interface OfficeProcess {

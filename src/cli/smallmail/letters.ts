@@ -1,25 +1,24 @@
-// `postern smallmail send`, `list`, `read`, `fetch`, `delete` and `outbox`.
+// `postern smallmail send`, `list`, `read`, `delete` and `outbox`.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { codeOf, messageOf } from '../../base/errors.ts';
-import { shuffle, systemRandom } from '../../base/random.ts';
+import { systemRandom } from '../../base/random.ts';
 import { formatDuration, formatSize } from '../../base/text.ts';
 import { SECOND, sleep, systemClock } from '../../base/time.ts';
 import { formatAddress } from '../../smallmail/client/address.ts';
 import { listContacts } from '../../smallmail/client/contacts.ts';
-import { type Courier, drawDelay } from '../../smallmail/client/courier.ts';
 import { ClientError } from '../../smallmail/client/errors.ts';
 import { deleteLetter, fetchMailbox } from '../../smallmail/client/fetching.ts';
-import { type Home, mailboxLabels, readMailbox } from '../../smallmail/client/home.ts';
+import { type Home, readMailbox } from '../../smallmail/client/home.ts';
 import type { OwnKey } from '../../smallmail/client/key-pair.ts';
 import { type Draft, sealLetter } from '../../smallmail/client/letter.ts';
 import { type SavedLetter, savedLetter, savedLetters } from '../../smallmail/client/letters.ts';
 import { type Letter, openLetter } from '../../smallmail/client/open-letter.ts';
 import { waitingLetters } from '../../smallmail/client/outbox.ts';
 import { carryLetter, postLetter } from '../../smallmail/client/sending.ts';
-import { AlreadySaid, UsageError } from '../command.ts';
+import { UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
 import { writeInEditor } from './ask.ts';
 import { homeOf, type OfflineOptions, type OnlineOptions, unlock, withCourier } from './client.ts';
@@ -221,47 +220,6 @@ async function saveAttachments({ attachments }: Letter, folder: string): Promise
       throw new UsageError(`${path} is there already; nothing was overwritten`, 'choose another folder');
     }
     print(`saved ${harmless(path)}`, process.stderr);
-  }
-}
-
-export async function fetchLetters(
-  labels: readonly string[],
-  options: OnlineOptions & { delete?: boolean },
-): Promise<void> {
-  const home = await homeOf(options);
-  const chosen = labels.length > 0 ? [...labels] : await mailboxLabels(home);
-  const report: { name: string; fetched: number[]; failure?: string }[] = [];
-  await withCourier(options, 'fetching', async (courier) => {
-    for (const [place, label] of shuffle(systemRandom, chosen).entries()) {
-      const mailbox = await readMailbox(home, label);
-      const own = await unlock(mailbox);
-      // Mailboxes that are opened one after the other at once would be known for one person's.   spec: smallmail 2.11
-      if (place > 0) await sleep(systemClock, drawDelay({ ...courier, longestDelay: SHORT_DELAY }, mailbox.address));
-      try {
-        const { saved } = await fetchMailbox(courier, mailbox, own, { remove: options.delete === true });
-        report.push({ name: label, fetched: saved.map(({ number }) => number) });
-      } catch (error) {
-        report.push({ name: label, fetched: [], failure: messageOf(error) });
-      }
-    }
-    await sendDue(courier);
-  });
-  report.sort((a, b) => a.name.localeCompare(b.name));
-  if (options.json) printJson(report);
-  else if (report.length === 0) print('there is no mailbox yet: postern smallmail new NAME');
-  else for (const { name, fetched, failure } of report) print(`${name}: ${failure ?? `${fetched.length} new`}`);
-  if (report.some(({ failure }) => failure !== undefined)) throw new AlreadySaid();
-}
-
-const SHORT_DELAY = 30 * SECOND;
-
-/** Sends what waits and is due. A letter that cannot leave stays, and is for the next time. */
-async function sendDue(courier: Courier): Promise<void> {
-  for (const waiting of await waitingLetters(courier.home)) {
-    if (waiting.notBefore > systemClock.now()) continue;
-    await carryLetter(courier, waiting).catch((error: unknown) =>
-      print(`a letter to ${formatAddress(waiting.to)} stays in the outbox: ${messageOf(error)}`, process.stderr),
-    );
   }
 }
 

@@ -27,6 +27,8 @@ export interface Courier {
 /** A server, and its key if an address gave it. */
 export type Place = Endpoint & { readonly pin?: string };
 
+/** How fine a share of one is drawn. */
+const FINE = 2 ** 30;
 /** Before the second, third, ... try of what was cut off. */
 const PAUSES = [SECOND, 5 * SECOND, 15 * SECOND];
 
@@ -112,4 +114,13 @@ function isPassing(error: unknown): boolean {
 /** A random wait in milliseconds; none for a server on this machine, where nobody is in between.   spec: smallmail 2.11 */
 export function drawDelay({ random, longestDelay }: Courier, at: Endpoint): number {
   return isLoopback(at.host) ? 0 : randomInt(random, longestDelay + 1);
+}
+
+/**
+ * A random time until mailboxes are visited again, on average `mean` and at most five times that: visits that follow no
+ * rhythm, and tell nothing by when they come.   spec: smallmail 2.11
+ */
+export function drawPause(random: Random, mean: number): number {
+  const share = (randomInt(random, FINE) + 1) / FINE;
+  return Math.min(5 * mean, Math.round(-Math.log(share) * mean));
 }
