@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { nearest } from '../src/base/text.ts';
 import type { Bench, Figure, Report } from './harness.ts';
 
-const TOOLS = ['harness', 'run'];
+const TOOLS = ['harness', 'raw-sync', 'run'];
 
 const names = globSync('*.ts', { cwd: import.meta.dirname })
   .map((file) => basename(file, '.ts'))

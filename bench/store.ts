@@ -1,7 +1,7 @@
 // The embedded store: durable appends beside bare syncs of the disk, pages of small and large mailboxes, bodies in and out.
 
 import { hash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DAY } from '../src/base/time.ts';
@@ -9,6 +9,7 @@ import type { MessageDraft } from '../src/store/messages.ts';
 import { openSqliteStore } from '../src/store/sqlite/open.ts';
 import type { Store } from '../src/store/store.ts';
 import { type Bench, median, percentile, type Report, stopwatch } from './harness.ts';
+import { rawSyncsPerSecond } from './raw-sync.ts';
 
 const ROUNDS = 5;
 const ROUND_MS = 700;
@@ -72,28 +73,14 @@ async function appendsPerSecond(store: Store, load: Load, times: number[]): Prom
   return (appended * 1000) / elapsed();
 }
 
-/** What one process can do at best by itself: write the same octets to a file, sync, and again. */
-function syncsPerSecond(folder: string): number {
-  const file = openSync(join(folder, 'raw'), 'w');
-  const elapsed = stopwatch();
-  let synced = 0;
-  for (; elapsed() < ROUND_MS; synced += 1) {
-    writeSync(file, BODY);
-    fsyncSync(file);
-  }
-  const rate = (synced * 1000) / elapsed();
-  closeSync(file);
-  return rate;
-}
-
-async function benchAppends(store: Store, folder: string, report: Report): Promise<void> {
+async function benchAppends(store: Store, report: Report): Promise<void> {
   const syncs: number[] = [];
   const results = LOADS.map((load) => ({ load, rates: [] as number[], times: [] as number[] }));
   for (let round = 0; round < ROUNDS; round += 1) {
     report.progress(`appends, round ${round + 1} of ${ROUNDS}`);
     // In turns, so that a slow spell of the disk meets both sides.
     for (const { load, rates, times } of results) {
-      syncs.push(syncsPerSecond(folder));
+      syncs.push(await rawSyncsPerSecond(BODY.byteLength, ROUND_MS));
       rates.push(await appendsPerSecond(store, load, times));
     }
   }
@@ -171,7 +158,7 @@ export const bench: Bench = {
     try {
       const senders = Array.from({ length: SENDERS }, (_, sender) => `bench/append/${sender}`);
       for (const id of ['bench/append', ...senders]) await store.mailboxes.create({ id, quota: AMPLE });
-      await benchAppends(store, folder, report);
+      await benchAppends(store, report);
       await benchPages(store, report);
       await benchBodies(store, report);
     } finally {

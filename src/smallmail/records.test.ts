@@ -24,6 +24,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s', (version) => {
   test('each line and each binary argument is a record of its own, both ways', async () => {
     await using relay = await openRelay(counter.port);
     const socket = await tlsTo(relay.port, { minVersion: version, maxVersion: version });
+    expect(socket.getCipher().standardName).toMatch(/^TLS_(ECDHE_|AES_|CHACHA20_)/); // forward secrecy, always
     const connection = new Connection(socket);
     const client = new SmallMailClient(connection, { sign: (_mailbox, challenge) => alice.sign(challenge) });
     const body = Buffer.concat([await alice.seal('a letter')]);
