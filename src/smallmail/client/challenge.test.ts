@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openGpg } from '../../../test/support/gpg.ts';
+import { judgedBy } from '../../../test/support/judges.ts';
 import { DAY, HOUR } from '../../base/time.ts';
 import { readCertificate } from '../openpgp/certificate.ts';
 import { verifyResponse } from '../openpgp/identification.ts';
@@ -44,7 +45,7 @@ describe('a key pair', () => {
     await expect(openKeyPair(Buffer.from('no key'))).rejects.toMatchObject({ code: 'key' });
   });
 
-  test("is taken by gpg, and gpg's by us", async () => {
+  test("is taken by gpg, and gpg's by us", judgedBy('gpg'), async () => {
     const gpg = openGpg(NOW);
     try {
       gpg.run(['--import'], pair.secretKey);
@@ -65,7 +66,7 @@ describe('signChallenge', () => {
   const sign = (challenge: string, changes: { serverKey?: undefined; oldServer?: boolean } = {}) =>
     signChallenge(own, { challenge, serverKey, oldServer: false, now: NOW, ...changes });
 
-  test('signs what our server and gpg accept', async () => {
+  test('signs what our server and gpg accept', judgedBy('gpg'), async () => {
     const response = await sign(ours);
     expect(response.length).toBeLessThan(300);
     const question = { certificate: pair.publicKey, challenge: ours, response, now: NOW, allowSha1: false };

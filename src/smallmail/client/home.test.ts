@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openGpg } from '../../../test/support/gpg.ts';
+import { judgedBy } from '../../../test/support/judges.ts';
 import { HOUR } from '../../base/time.ts';
 import type { Address } from './address.ts';
 import { addContact, armourKey, findContact, formatFingerprint, signContact, vouchersOf } from './contacts.ts';
@@ -66,7 +67,7 @@ describe('the folder', () => {
 
 // spec: smallmail 2.11
 describe('contacts', () => {
-  test('are kept with the signatures on their keys, and gain more', async () => {
+  test('are kept with the signatures on their keys, and gain more', judgedBy('gpg'), async () => {
     const [bob, carol] = await Promise.all([makeKeyPair(NOW), makeKeyPair(NOW)]);
     const signer = await openKeyPair(carol.secretKey);
     await addContact(home, { label: 'bob', address: at(bob.mailbox), keyFile: bob.publicKey }, NOW);
@@ -89,28 +90,32 @@ describe('contacts', () => {
     }
   });
 
-  test('are not taken with a key that is not theirs, secret, expired, revoked or no key at all', async () => {
-    const gpg = openGpg(NOW);
-    try {
-      const brief = gpg.makeKey('brief', 'rsa2048', 'cert,sign,encr', '1d');
-      const add = (keyFile: Uint8Array, mailbox = brief, now = NOW) =>
-        addContact(home, { label: 'brief', address: at(mailbox), keyFile }, now);
-      await expect(add(gpg.export(brief), 'A'.repeat(40))).rejects.toMatchObject({ code: 'key' });
-      await expect(add(gpg.run(['--export-secret-keys', brief]))).rejects.toMatchObject({ code: 'key' });
-      await expect(add(gpg.export(brief), brief, NOW + 48 * HOUR)).rejects.toMatchObject({ code: 'key' });
-      await expect(add(Buffer.from('hello'))).rejects.toMatchObject({ code: 'key' });
-      await expect(add(Buffer.alloc(300_000, 0x99))).rejects.toMatchObject({ code: 'key' });
-      const revocation = gpg.run(['--no-batch', '--command-fd', '0', '--gen-revoke', brief], 'y\n0\n\ny\n');
-      const revoked = Buffer.concat([gpg.export(brief), gpg.run(['--dearmor'], revocation)]);
-      await expect(add(revoked)).rejects.toMatchObject({ code: 'key' });
-      expect(await findContact(home, 'brief')).toBeUndefined();
-      expect(await add(gpg.export(brief))).toMatchObject({ label: 'brief' });
-      const other = await makeKeyPair(NOW);
-      await expect(add(other.publicKey, other.mailbox)).rejects.toMatchObject({ code: 'exists' });
-    } finally {
-      gpg.close();
-    }
-  });
+  test(
+    'are not taken with a key that is not theirs, secret, expired, revoked or no key at all',
+    judgedBy('gpg'),
+    async () => {
+      const gpg = openGpg(NOW);
+      try {
+        const brief = gpg.makeKey('brief', 'rsa2048', 'cert,sign,encr', '1d');
+        const add = (keyFile: Uint8Array, mailbox = brief, now = NOW) =>
+          addContact(home, { label: 'brief', address: at(mailbox), keyFile }, now);
+        await expect(add(gpg.export(brief), 'A'.repeat(40))).rejects.toMatchObject({ code: 'key' });
+        await expect(add(gpg.run(['--export-secret-keys', brief]))).rejects.toMatchObject({ code: 'key' });
+        await expect(add(gpg.export(brief), brief, NOW + 48 * HOUR)).rejects.toMatchObject({ code: 'key' });
+        await expect(add(Buffer.from('hello'))).rejects.toMatchObject({ code: 'key' });
+        await expect(add(Buffer.alloc(300_000, 0x99))).rejects.toMatchObject({ code: 'key' });
+        const revocation = gpg.run(['--no-batch', '--command-fd', '0', '--gen-revoke', brief], 'y\n0\n\ny\n');
+        const revoked = Buffer.concat([gpg.export(brief), gpg.run(['--dearmor'], revocation)]);
+        await expect(add(revoked)).rejects.toMatchObject({ code: 'key' });
+        expect(await findContact(home, 'brief')).toBeUndefined();
+        expect(await add(gpg.export(brief))).toMatchObject({ label: 'brief' });
+        const other = await makeKeyPair(NOW);
+        await expect(add(other.publicKey, other.mailbox)).rejects.toMatchObject({ code: 'exists' });
+      } finally {
+        gpg.close();
+      }
+    },
+  );
 
   test('show fingerprints as people read them aloud', () => {
     expect(formatFingerprint('6A5A7A8A650F0C12961ED8F74278AF1D067C0E57')).toBe(

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openGpg } from '../../../test/support/gpg.ts';
+import { judgedBy } from '../../../test/support/judges.ts';
 import { systemRandom } from '../../base/random.ts';
 import { DAY } from '../../base/time.ts';
 import { readCertificate } from '../openpgp/certificate.ts';
@@ -159,7 +160,7 @@ describe('a letter', () => {
 });
 
 // spec: smallmail 2.12
-describe('with GnuPG', () => {
+describe('with GnuPG', judgedBy('gpg'), () => {
   test('gpg opens our letters and knows their signer', async () => {
     const gpg = openGpg(NOW);
     try {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Gpg, openGpg } from '../../../test/support/gpg.ts';
+import { judgedBy } from '../../../test/support/judges.ts';
 import { EncryptedBodyCheck } from './encrypted-body.ts';
 import { readPackets, TAG, writePacket } from './packets.ts';
 
@@ -97,7 +98,7 @@ describe('by hand', () => {
   });
 });
 
-describe('what other programs encrypt', () => {
+describe('what other programs encrypt', judgedBy('gpg'), () => {
   let gpg: Gpg;
   const keys: { [name: string]: { fingerprint: string; keyId: string } } = {};
   const plain = Buffer.alloc(100_000, 'not so secret ');
