@@ -115,7 +115,7 @@ export interface MessageOctets {
 
 export type Appended =
   | { readonly status: 'stored'; readonly id: string; readonly uid: number; readonly modseq: number }
-  /** The draft's `once` key was seen before: nothing is stored, and that is as good as stored. */
+  /** The draft's `once` key was seen before: nothing is stored, and that is as good as stored; the body is spent. */
   | { readonly status: 'duplicate' }
   /** It would go over the mailbox's quota. */
   | { readonly status: 'full' }

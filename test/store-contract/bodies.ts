@@ -49,6 +49,21 @@ export function bodyTests(kit: Kit): void {
       expect(await codeFrom(kit.store.messages.append(BOX, { body, arrived: 0 }))).toBe('no-body');
     });
 
+    test.each([CHUNK / 2, 3 * CHUNK])('of %i octets that came a second time are given up at once', async (size) => {
+      const octets = randomBytes(size);
+      const once = { key: Buffer.from('key'), until: 9 * DAY };
+      const receive = () => kit.store.messages.receive(BOX, pieces(octets, CHUNK));
+      expect(await kit.store.messages.append(BOX, { body: await receive(), arrived: 0, once })).toMatchObject({
+        status: 'stored',
+      });
+      const again = await receive();
+      expect(await kit.store.messages.append(BOX, { body: again, arrived: 0, once })).toEqual({ status: 'duplicate' });
+      expect(await codeFrom(kit.store.messages.append(BOX, { body: again, arrived: 0 }))).toBe('no-body');
+      expect((await kit.store.sweep(DAY)).uploads).toBe(0);
+      expect((await kit.store.sweep(3 * DAY)).uploads).toBe(0);
+      expect(await kit.store.verify()).toEqual({ mailboxes: 1, messages: 1, bytes: size, faults: [] });
+    });
+
     test('that nobody appends are swept after a day', async () => {
       const body = await kit.store.messages.receive(BOX, pieces(randomBytes(3 * CHUNK), CHUNK));
       expect((await kit.store.sweep(DAY)).uploads).toBe(0);

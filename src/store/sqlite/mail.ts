@@ -61,7 +61,8 @@ export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
         body: source instanceof Uint8Array ? give(source) : source,
       });
       if (typeof result === 'string') {
-        if (body !== draft.body) await body.discard();
+        // A repeated body is as good as appended; one that did not fit stays with the caller who received it.
+        if (result === 'duplicate' || body !== draft.body) await body.discard();
         return { status: result };
       }
       body.spend();
