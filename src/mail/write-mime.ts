@@ -1,7 +1,7 @@
 // Writes MIME messages (RFC 5322, 2045–2047, 2231): fields, a text, other parts. What a field or a file name holds cannot
 // break out of its place.
 
-import { toHex } from '../base/bytes.ts';
+import { asBuffer, toHex } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 
 const CRLF = '\r\n';
@@ -62,7 +62,7 @@ function fileName(name: string): string {
 }
 
 function base64Lines(content: Uint8Array): string {
-  const digits = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64');
+  const digits = asBuffer(content).toString('base64');
   return digits.replace(new RegExp(`.{1,${BASE64_LINE}}`, 'g'), `$&${CRLF}`);
 }
 

@@ -1,14 +1,9 @@
 // A TLS server's own certificate and key, and the fingerprint that clients pin: SHA-256 of the SubjectPublicKeyInfo.
 
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  X509Certificate,
-} from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { toHex } from '../base/bytes.ts';
 import { DAY } from '../base/time.ts';
+import { sha256 } from '../crypto/hash.ts';
 import { NetError } from './errors.ts';
 
 export interface TlsIdentity {
@@ -44,9 +39,7 @@ export function readTlsIdentity(certificate: string, key: string): TlsIdentity {
 
 /** SHA-256 of the key's SubjectPublicKeyInfo in DER. */
 export function keyFingerprint(key: KeyObject): Buffer {
-  return createHash('sha256')
-    .update(key.export({ type: 'spki', format: 'der' }))
-    .digest();
+  return sha256(key.export({ type: 'spki', format: 'der' }));
 }
 
 /** A new P-256 key, PEM. */
@@ -65,7 +58,7 @@ export async function makeSelfSigned(name: string, key: string, now: number): Pr
   const import_ = (format: 'pkcs8' | 'spki', der: Buffer, use: 'sign' | 'verify') =>
     crypto.subtle.importKey(format, new Uint8Array(der), algorithm, true, [use]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: createHash('sha256').update(key).update(String(now)).digest('hex').slice(0, 30),
+    serialNumber: toHex(sha256(keyFingerprint(createPublicKey(privateKey)), Buffer.from(String(now)))).slice(0, 30),
     name: `CN=${name}`,
     notBefore: new Date(now - DAY),
     notAfter: new Date(now + 3650 * DAY),

@@ -1,7 +1,7 @@
 // Descriptors and directories made on the spot: all servers share one identity key and one packet key of the vectors, as
 // making keys is slow and tests of directories do not mind.
 
-import { VirtualClock } from '../../src/base/time.ts';
+import { DAY, VirtualClock } from '../../src/base/time.ts';
 import { CounterRandom } from '../../src/crypto/aes-ctr.ts';
 import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
 import { ServerDescriptor } from '../../src/mixminion/directory/descriptor.ts';
@@ -22,8 +22,6 @@ export const TODAY = Date.UTC(2026, 10, 22);
 export const clock = new VirtualClock(TODAY + 6 * 3_600_000);
 export const identity = RsaPrivateKey.fromPem(identity_pem);
 export const seeded = (seed: number) => new CounterRandom(Buffer.alloc(16, seed));
-
-const DAY = 86_400_000;
 
 /** The fields of a server that can do everything, but for what `changes` says; undefined takes a field away. */
 export function fieldsOf(

@@ -3,6 +3,7 @@
 
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
+import { DAY } from '../../src/base/time.ts';
 import {
   Directory,
   type DirectoryServer,
@@ -14,7 +15,6 @@ import {
 import { startServer, type TestServer } from './mmtp.ts';
 import { mixminionVectors } from './vectors.ts';
 
-const DAY = 86_400_000;
 const NAMES = ['Amber', 'Birch', 'Cedar'];
 
 export interface Mixnet {

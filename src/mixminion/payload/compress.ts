@@ -4,6 +4,7 @@
 import { constants as bufferConstants } from 'node:buffer';
 import { constants, inflateSync } from 'node:zlib';
 import { Deflate } from 'pako';
+import { asBuffer } from '../../base/bytes.ts';
 import { codeOf } from '../../base/errors.ts';
 import { OvercompressedError, PayloadError } from './errors.ts';
 
@@ -32,7 +33,7 @@ export function compress(message: Uint8Array): Buffer {
   const result: unknown = stream.result;
   if (stream.err !== 0 || !(result instanceof Uint8Array))
     throw new PayloadError('compression', `the message could not be compressed: ${stream.msg}`);
-  return Buffer.from(result.buffer, result.byteOffset, result.byteLength);
+  return asBuffer(result);
 }
 
 /**

@@ -1,7 +1,7 @@
 // The certificate that a mailbox is made for: what CRID brings, what SEND and the identification look things up in.
 
-import { createHash } from 'node:crypto';
 import { Recent } from '../../base/recent.ts';
+import { sha256 } from '../../crypto/hash.ts';
 import { type Components, MAX_CERTIFICATE, readComponents, uniteComponents, writeComponents } from './components.ts';
 import { KeyError } from './errors.ts';
 import { isRevoked, usableAt } from './validity.ts';
@@ -59,7 +59,7 @@ const recent = new Recent<string, Components>(1024);
 
 /** `readComponents`, remembered: a server looks at the same certificate at each identification. */
 export async function cachedComponents(octets: Uint8Array): Promise<Components> {
-  const digest = createHash('sha256').update(octets).digest('base64');
+  const digest = sha256(octets).toString('base64');
   const known = recent.get(digest);
   if (known !== undefined) return known;
   const components = await readComponents(octets);

@@ -6,10 +6,8 @@ import type { BodyKey } from './held.ts';
 import type { Ids } from './ids.ts';
 import { INBOX, SEQ_BITS } from './schema.ts';
 
-/** An index entry on its way between threads: binary columns as hex, which travels cheaper than many small buffers. */
-export type MessageRow = [
-  uid: number,
-  id: string,
+/** What an entry is the same in, on the disk and on its way: binary columns as hex, which travels cheaper than many small buffers. */
+type Entry = [
   folder: string,
   size: number,
   sha256: string,
@@ -19,6 +17,9 @@ export type MessageRow = [
   expires: number | null,
   entry: Uint8Array | null,
 ];
+
+/** An index entry on its way between threads. */
+export type MessageRow = [uid: number, id: string, ...Entry];
 
 export interface ChangeRows {
   readonly modseq: number;
@@ -29,20 +30,7 @@ export interface ChangeRows {
 }
 
 /** A row as it is read; `unseal` makes a MessageRow of it. */
-type StoredRow = [
-  body: number,
-  box: number,
-  run: number,
-  uid: number,
-  folder: string,
-  size: number,
-  sha256: string,
-  flags: string,
-  modseq: number,
-  arrived: number,
-  expires: number | null,
-  entry: Uint8Array | null,
-];
+type StoredRow = [body: number, box: number, run: number, uid: number, ...Entry];
 
 const COLUMNS = 'body, box, run, uid, folder, size, lower(hex(sha256)), flags, modseq, arrived, expires, entry';
 const BOX = '(SELECT box FROM mailboxes WHERE id = ?1)';
@@ -90,21 +78,8 @@ export function messageReads(db: Database, ids: Ids) {
     'SELECT modseq, uid, run FROM gone WHERE box = ? AND modseq > ? ORDER BY modseq LIMIT ?',
   );
 
-  function unseal([
-    ,
-    box,
-    run,
-    uid,
-    folder,
-    size,
-    sha256,
-    flags,
-    modseq,
-    arrived,
-    expires,
-    entry,
-  ]: StoredRow): MessageRow {
-    return [uid, ids.seal({ box, run, uid }), folder, size, sha256, flags, modseq, arrived, expires, entry];
+  function unseal([, box, run, uid, ...entry]: StoredRow): MessageRow {
+    return [uid, ids.seal({ box, run, uid }), ...entry];
   }
 
   function stored(mailbox: string, id: string): StoredRow | undefined {
