@@ -77,13 +77,13 @@ export class PathSpec {
   }
 
   #join(write: (name: string) => string): string {
-    const words = this.components.map((component) => {
-      if (component.type === 'nickname') return write(component.name);
-      if (component.type === 'descriptor') return component.server.nickname;
-      if (component.type === 'swap') return ':';
-      return component.approx ? `~${component.n}` : component.n === 1 ? '?' : `*${component.n}`;
-    });
-    return words.join(',').replace(/,:,/g, ':');
+    const word = (element: PathElement): string => {
+      if (element.type === 'nickname') return write(element.name);
+      if (element.type === 'descriptor') return element.server.nickname;
+      return element.approx ? `~${element.n}` : element.n === 1 ? '?' : `*${element.n}`;
+    };
+    const legs = this.#swap < 0 ? [this.#elements(0)] : [this.path1, this.path2];
+    return legs.map((elements) => elements.map(word).join(',')).join(':');
   }
 
   #check(): void {

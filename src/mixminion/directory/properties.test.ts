@@ -265,6 +265,12 @@ describe('path specifiers', () => {
     );
   });
 
+  test('a name may hold what stands between two legs', () => {
+    const spec = new PathSpec([{ type: 'nickname', name: 'a,:,b' }, { type: 'swap' }, { type: 'nickname', name: ':' }]);
+    expect(spec.toSpecifier()).toBe(`'a,:,b':':'`);
+    expect(PathSpec.parse(spec.toSpecifier())).toEqual(spec);
+  });
+
   test('of any characters raise PathError only', () => {
     const text = fc.oneof(fc.string(), string(`?*~:,'"\\ab15`, 0, 12));
     fc.assert(
