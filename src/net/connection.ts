@@ -4,6 +4,7 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, SECOND, systemClock } from '../base/time.ts';
 import { NetError } from './errors.ts';
+import { type Handshake, handshake } from './handshake.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -29,8 +30,8 @@ export interface ConnectionOptions {
 export type Trace = (way: 'sent' | 'received', octets: Uint8Array) => void;
 
 export class Connection {
-  readonly peer: Peer;
-  readonly #stream: Duplex;
+  #peer: Peer;
+  #stream: Duplex;
   readonly #clock: Clock;
   readonly #writeTimeout: number;
   readonly #trace: Trace | undefined;
@@ -39,17 +40,24 @@ export class Connection {
   #leaving = false;
   #failure: NetError | undefined;
   #wake: (() => void) | undefined;
+  readonly #listeners: readonly (readonly [event: string, listener: (cause?: Error) => void])[] = [
+    ['readable', () => this.#wake?.()],
+    ['end', () => this.#settle(undefined)],
+    ['error', (cause) => this.#settle(new NetError('cut', 'the connection broke', { cause }))],
+    ['close', () => this.#settle(undefined)],
+  ];
 
   constructor(stream: Duplex, options: ConnectionOptions = {}) {
     this.#stream = stream;
     this.#clock = options.clock ?? systemClock;
     this.#writeTimeout = options.writeTimeout ?? 60 * SECOND;
     this.#trace = options.trace;
-    this.peer = { address: options.peer?.address, serverKey: options.peer?.serverKey };
-    stream.on('readable', () => this.#wake?.());
-    stream.on('end', () => this.#settle(undefined));
-    stream.on('error', (cause) => this.#settle(new NetError('cut', 'the connection broke', { cause })));
-    stream.on('close', () => this.#settle(undefined));
+    this.#peer = { address: options.peer?.address, serverKey: options.peer?.serverKey };
+    this.#listen(stream);
+  }
+
+  get peer(): Peer {
+    return this.#peer;
   }
 
   /** True once this side has closed it or the peer's end was seen. */
@@ -130,6 +138,28 @@ export class Connection {
     });
   }
 
+  /**
+   * Goes over to TLS in the middle of the conversation; whoever speaks next speaks encrypted. Throws NetError `injected` when
+   * octets have come already, which then were sent in the clear, and what `handshake` throws; the connection is destroyed then.
+   */
+  async secure(options: Handshake): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    try {
+      if (this.#held.length > 0 || this.#stream.readableLength > 0) {
+        throw new NetError('injected', 'the peer sent octets in the clear after asking for encryption');
+      }
+      const plain = this.#stream;
+      for (const [event, listener] of this.#listeners) plain.off(event, listener);
+      const secured = await handshake(plain, this.#clock, options);
+      this.#stream = secured.socket;
+      this.#peer = { ...this.#peer, serverKey: secured.serverKey };
+      this.#listen(secured.socket);
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+
   /** Waits for no further line: `line` answers as if the peer had ended. What is in the middle of a line or body goes on. */
   leave(): void {
     this.#leaving = true;
@@ -155,6 +185,10 @@ export class Connection {
   destroy(): void {
     this.#settle(new NetError('closed', 'the connection is closed'));
     this.#stream.destroy();
+  }
+
+  #listen(stream: Duplex): void {
+    for (const [event, listener] of this.#listeners) stream.on(event, listener);
   }
 
   #settle(failure: NetError | undefined): void {

@@ -1,15 +1,13 @@
 // The way out: TCP, or SOCKS5 where a proxy such as tor also resolves the name, then TLS with a pinned key.
 
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect, type Socket } from 'node:net';
 import { SocksClient } from 'socks';
-import { equalBytes, toHex } from '../base/bytes.ts';
 import { messageOf } from '../base/errors.ts';
 import { type Clock, SECOND, systemClock } from '../base/time.ts';
 import { Connection, type Trace } from './connection.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { NetError } from './errors.ts';
-import { keyFingerprint } from './tls-identity.ts';
+import { handshake } from './handshake.ts';
 
 export interface SocksProxy extends Endpoint {
   /** tor gives each user and password a circuit of its own. */
@@ -31,8 +29,24 @@ export interface DialOptions {
 
 /** Opens a TLS connection. Nothing is sent to a server whose key is not `pin`: that throws NetError `tls`. */
 export async function dial(options: DialOptions): Promise<Connection> {
-  const { to, pin, clock = systemClock, timeout = 60 * SECOND } = options;
-  const where = formatEndpoint(to);
+  const { to, pin, clock = systemClock, timeout = 60 * SECOND, trace } = options;
+  const until = clock.now() + timeout;
+  const plain = await openSocket(options);
+  const left = Math.max(1, until - clock.now());
+  const { socket, serverKey } = await handshake(plain, clock, { side: 'client', host: to.host, pin, timeout: left });
+  return new Connection(socket, { clock, trace, peer: { address: socket.remoteAddress, serverKey } });
+}
+
+/** Opens a connection in the clear, for a protocol that upgrades in band (`Connection.secure`) or has no TLS. */
+export async function dialPlain(options: Omit<DialOptions, 'pin'>): Promise<Connection> {
+  const { clock = systemClock, trace } = options;
+  const socket = await openSocket(options);
+  return new Connection(socket, { clock, trace, peer: { address: socket.remoteAddress } });
+}
+
+/** The bare socket, over TCP or through the proxy. Throws NetError `unreachable`. */
+export async function openSocket(options: Omit<DialOptions, 'pin' | 'trace'>): Promise<Socket> {
+  const { to, proxy, clock = systemClock, timeout = 60 * SECOND } = options;
   let socket: Socket | undefined;
   let late = false;
   const cancel = clock.timer(timeout, () => {
@@ -40,36 +54,22 @@ export async function dial(options: DialOptions): Promise<Connection> {
     socket?.destroy(new Error('timed out'));
   });
   try {
-    socket = options.proxy
-      ? await throughProxy(options.proxy, to, timeout)
-      : await direct(to, (made) => (socket = made));
+    socket = proxy ? await throughProxy(proxy, to, timeout) : await direct(to, (made) => (socket = made));
     if (late) throw new Error('timed out');
-    const secured = await secure(socket, to);
-    socket = secured;
-    const serverKey = keyOf(secured);
-    if (pin !== undefined && !equalBytes(serverKey, pin)) {
-      throw new NetError(
-        'tls',
-        `the server at ${where} shows the key ${toHex(serverKey)}, not the one that is known for it`,
-        {
-          remedy: 'ask its owner, by another way, whether the key was changed; somebody may be in between',
-        },
-      );
-    }
-    return new Connection(secured, {
-      clock,
-      trace: options.trace,
-      peer: { address: secured.remoteAddress, serverKey },
-    });
+    socket.setNoDelay(true);
+    return socket;
   } catch (cause) {
     socket?.destroy();
-    if (cause instanceof NetError) throw cause;
-    throw new NetError('unreachable', `cannot reach ${where}: ${late ? 'it does not answer' : messageOf(cause)}`, {
-      cause,
-      remedy: options.proxy
-        ? `is the proxy at ${formatEndpoint(options.proxy)} running, and the address right?`
-        : 'is the address right, and the server running?',
-    });
+    throw new NetError(
+      'unreachable',
+      `cannot reach ${formatEndpoint(to)}: ${late ? 'it does not answer' : messageOf(cause)}`,
+      {
+        cause,
+        remedy: proxy
+          ? `is the proxy at ${formatEndpoint(proxy)} running, and the address right?`
+          : 'is the address right, and the server running?',
+      },
+    );
   } finally {
     cancel();
   }
@@ -77,7 +77,7 @@ export async function dial(options: DialOptions): Promise<Connection> {
 
 function direct(to: Endpoint, made: (socket: Socket) => void): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host: to.host, port: to.port });
+    const socket = connect({ host: to.host, port: to.port });
     made(socket);
     socket.once('error', reject);
     socket.once('connect', () => {
@@ -101,29 +101,4 @@ async function throughProxy(proxy: SocksProxy, to: Endpoint, timeout: number): P
     },
   });
   return socket;
-}
-
-function secure(socket: Socket, to: Endpoint): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const named = isIP(to.host) === 0 && !to.host.endsWith('.onion'); // spec: smallmail 2.2
-    const secured = connectTls({
-      socket,
-      minVersion: 'TLSv1.2',
-      rejectUnauthorized: false, // the pin decides, not an authority
-      ...(named ? { servername: to.host } : {}),
-    });
-    secured.setNoDelay(true);
-    secured.once('error', reject);
-    secured.once('close', () => reject(new Error('the server closed the connection during the TLS handshake')));
-    secured.once('secureConnect', () => {
-      secured.off('error', reject);
-      resolve(secured);
-    });
-  });
-}
-
-function keyOf(socket: TLSSocket): Buffer {
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) throw new NetError('tls', 'the server shows no certificate');
-  return keyFingerprint(certificate.publicKey);
 }

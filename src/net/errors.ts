@@ -13,7 +13,11 @@ export type NetFailure =
   | 'closed'
   /** No connection could be made. */
   | 'unreachable'
-  /** TLS failed, or the peer's key is not the pinned one. */
-  | 'tls';
+  /** The peer's key is not the pinned one, or a certificate cannot be used. */
+  | 'tls'
+  /** Octets came in the clear that were to come encrypted. */
+  | 'injected'
+  /** The name service does not answer now. */
+  | 'dns';
 
 export class NetError extends PosternError<NetFailure> {}

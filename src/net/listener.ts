@@ -1,13 +1,13 @@
-// A TLS port: counts who is connected, turns away the surplus, and hands each conversation to a counter.
+// A listening port, TLS or plain: counts who is connected, turns away the surplus, and hands each conversation to a counter.
 
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { type AddressInfo, createServer as createPlainServer, type Server as PlainServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
 import { codeOf } from '../base/errors.ts';
 import { type Clock, SECOND, sleep, systemClock } from '../base/time.ts';
 import { Connection } from './connection.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { NetError } from './errors.ts';
-import type { TlsIdentity } from './tls-identity.ts';
+import { FORWARD_SECRET, type TlsIdentity } from './tls-identity.ts';
 
 export interface ConnectionLimits {
   readonly connections: number;
@@ -17,10 +17,13 @@ export interface ConnectionLimits {
 
 export interface ListenOptions {
   readonly at: Endpoint;
-  readonly identity: TlsIdentity;
+  /** Left out: plain TCP, for a protocol that upgrades in band (`Connection.secure`) or has no TLS. */
+  readonly identity?: TlsIdentity | undefined;
   readonly limits: ConnectionLimits;
   /** `TLSv1.2` unless somebody in a laboratory needs less. */
   readonly minVersion?: 'TLSv1' | 'TLSv1.2' | 'TLSv1.3';
+  /** What a protocol wants of TLS besides: other ciphers, Diffie-Hellman parameters. */
+  readonly tls?: SecureContextOptions;
   readonly clock?: Clock;
   readonly handshakeTimeout?: number;
   /** Called for each conversation; the connection is closed when it settles. */
@@ -32,18 +35,18 @@ export interface ListenOptions {
 export class Listener {
   /** Where it listens, with the port that the system chose when 0 was asked for. */
   readonly at: Endpoint;
-  readonly #server: Server;
+  readonly #server: PlainServer | TlsServer;
   readonly #clock: Clock;
   readonly #open = new Set<Connection>();
   readonly #sockets = new Set<Socket>();
   readonly #options: ListenOptions;
-  #identity: TlsIdentity;
+  #identity: TlsIdentity | undefined;
   #limits: ConnectionLimits;
   #retired: Promise<void> | undefined;
   #closing = false;
   readonly #perSource = new Map<string, number>();
 
-  private constructor(options: ListenOptions, server: Server) {
+  private constructor(options: ListenOptions, server: PlainServer | TlsServer) {
     this.#server = server;
     this.#clock = options.clock ?? systemClock;
     this.#options = options;
@@ -52,19 +55,12 @@ export class Listener {
     this.at = { host: options.at.host, port: (server.address() as AddressInfo).port };
     server.on('connection', (socket: Socket) => this.#admit(socket));
     server.on('error', () => options.refused?.('accept')); // out of file descriptors, say: this one is lost, the port stays
-    server.on('secureConnection', (socket: TLSSocket) => void this.#converse(socket));
+    if (options.identity) server.on('secureConnection', (socket: Socket) => void this.#converse(socket));
   }
 
   /** Throws NetError `unreachable` when the port cannot be had, saying why. */
   static async open(options: ListenOptions): Promise<Listener> {
-    const server = createServer({
-      ...secrets(options),
-      handshakeTimeout: options.handshakeTimeout ?? 30 * SECOND,
-    });
-    server.on('tlsClientError', (_error, socket) => {
-      options.refused?.('handshake');
-      socket.destroy();
-    });
+    const server = options.identity ? tlsServer(options, options.identity) : createPlainServer();
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) => reject(cannotListen(options.at, cause)));
       server.listen({ host: options.at.host, port: options.at.port, backlog: 1024 }, resolve);
@@ -80,7 +76,7 @@ export class Listener {
   /** New connections see the new certificate; the open ones go on. */
   useIdentity(identity: TlsIdentity): void {
     this.#identity = identity;
-    this.#server.setSecureContext(secrets({ ...this.#options, identity }));
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(secrets(this.#options, identity));
   }
 
   useLimits(limits: ConnectionLimits): void {
@@ -123,14 +119,15 @@ export class Listener {
       if (left > 0) this.#perSource.set(source, left);
       else this.#perSource.delete(source);
     });
+    if (!this.#options.identity) void this.#converse(socket);
   }
 
-  async #converse(socket: TLSSocket): Promise<void> {
+  async #converse(socket: Socket): Promise<void> {
     socket.setNoDelay(true);
     socket.allowHalfOpen = true; // a peer that has said everything still wants its answers
     const connection = new Connection(socket, {
       clock: this.#clock,
-      peer: { address: socket.remoteAddress, serverKey: this.#identity.serverKey },
+      peer: { address: socket.remoteAddress, serverKey: this.#identity?.serverKey },
     });
     this.#open.add(connection);
     if (this.#closing) connection.leave(); // its handshake ended too late
@@ -145,23 +142,18 @@ export class Listener {
   }
 }
 
-/** Nothing without forward secrecy: who steals the key later reads nothing recorded before. */
-const CIPHERS = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'TLS_AES_128_GCM_SHA256',
-  'ECDHE+AESGCM',
-  'ECDHE+CHACHA20',
-].join(':');
+function tlsServer(options: ListenOptions, identity: TlsIdentity): TlsServer {
+  const handshakeTimeout = options.handshakeTimeout ?? 30 * SECOND;
+  const server = createTlsServer({ ...secrets(options, identity), handshakeTimeout });
+  return server.on('tlsClientError', (_error, socket) => {
+    options.refused?.('handshake');
+    socket.destroy();
+  });
+}
 
-function secrets({ identity, minVersion }: Pick<ListenOptions, 'identity' | 'minVersion'>) {
-  const version = minVersion ?? 'TLSv1.2';
-  return {
-    key: identity.key,
-    cert: identity.certificate,
-    minVersion: version,
-    ciphers: version === 'TLSv1' ? 'DEFAULT@SECLEVEL=0' : CIPHERS,
-  };
+function secrets({ minVersion = 'TLSv1.2', tls }: ListenOptions, identity: TlsIdentity): SecureContextOptions {
+  const ciphers = minVersion === 'TLSv1' ? 'DEFAULT@SECLEVEL=0' : FORWARD_SECRET;
+  return { key: identity.key, cert: identity.certificate, minVersion, ciphers, ...tls };
 }
 
 /** An IPv6 user owns a whole /64, so that is what one source is there. */

@@ -43,7 +43,7 @@ export class Ports {
     }
     for (const port of wanted) {
       const listener = next.get(`${port.what} ${formatEndpoint(port.at)}`)?.listener;
-      listener?.useIdentity(port.identity);
+      if (port.identity) listener?.useIdentity(port.identity);
       listener?.useLimits(port.limits);
     }
     for (const [key, { listener }] of this.#open) {

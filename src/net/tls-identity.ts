@@ -6,6 +6,15 @@ import { DAY } from '../base/time.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { NetError } from './errors.ts';
 
+/** Ciphers of a server. None without forward secrecy: who steals the key later reads nothing recorded before. */
+export const FORWARD_SECRET = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE+AESGCM',
+  'ECDHE+CHACHA20',
+].join(':');
+
 export interface TlsIdentity {
   /** PEM: the certificate, then its chain if there is one. */
   readonly certificate: string;

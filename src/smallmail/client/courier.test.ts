@@ -257,7 +257,9 @@ describe('servers', () => {
     await saveServer(home, SERVER, { old: false });
     const posing: Dial = async (to, pin) => {
       const connection = await dialled(to, pin);
-      return Object.assign(connection, { peer: { address: undefined, serverKey: Buffer.alloc(32, 9) } });
+      return Object.defineProperty(connection, 'peer', {
+        value: { address: undefined, serverKey: Buffer.alloc(32, 9) },
+      });
     };
     const fetching = fetchMailbox({ ...courier, dial: posing }, bob.mailbox, bob.own, { remove: false });
     await expect(fetching).rejects.toMatchObject({ code: 'challenge' });
