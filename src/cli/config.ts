@@ -47,7 +47,7 @@ async function showIt({ data, json }: DataOption & JsonOption): Promise<void> {
     return printJson({ ...ofOffice, ...ofCounters });
   }
   const [{ writeConfig }, { settingsSchema }] = await Promise.all([
-    import('../office/config-template.ts'),
+    import('../office/config-file.ts'),
     import('../office/settings.ts'),
   ]);
   print(writeConfig(settingsSchema(counters), given).trimEnd());

@@ -1,125 +1,36 @@
-// From the text of a configuration file to settings: all of its problems at once, each with its line and what was meant.
+// The configuration file of an office, `postern.toml`: read and checked, or written with every setting explained.
 
-import { readFile } from 'node:fs/promises';
-import { parse, TomlError, type TomlTable } from 'smol-toml';
+import type { TomlTable } from 'smol-toml';
 import type { z } from 'zod';
-import { messageOf } from '../base/errors.ts';
-import { nearest } from '../base/text.ts';
-import { OfficeError } from './errors.ts';
-import { fieldsOf, type Settings } from './settings.ts';
+import * as files from '../post/config-file.ts';
+import * as template from '../post/config-template.ts';
+import type { Settings } from './settings.ts';
 
-const MAX_FILE = 1024 * 1024;
+export { ConfigError } from '../post/config-file.ts';
 
-export interface Problem {
-  /** `section.key`, or empty when it is the file as a whole. */
-  readonly key: string;
-  /** Counted from 1, when it is known. */
-  readonly line?: number;
-  readonly message: string;
-}
+const REMEDY = 'correct the file; `postern config check` tells when it is right';
 
-/** The file does not fit: every reason at once. */
-export class ConfigError extends OfficeError {
-  readonly problems: readonly Problem[];
+const HEAD = `\
+# The configuration of this Postern office.
+#
+# Each setting is shown at its default as "#key = value": take the # away to change it. Then
+#   postern config check   tells whether the file is right, and
+#   kill -HUP <process>    makes a running office read it again, without dropping anybody.
+`;
 
-  constructor(file: string, problems: readonly Problem[]) {
-    const lines = problems.map(({ key, line, message }) =>
-      [line === undefined ? '' : `line ${line}: `, key === '' ? '' : `${key}: `, message].join(''),
-    );
-    super('config', `${file} cannot be used:\n${lines.map((line) => `  ${line}`).join('\n')}`, {
-      remedy: `correct the file; \`postern config check\` tells when it is right`,
-    });
-    this.problems = problems;
-  }
-}
-
-export interface Config {
-  readonly settings: Settings;
-  /** What the file itself says, before any default. */
-  readonly given: TomlTable;
-}
+export type Config = files.Config<Settings>;
 
 /** Reads and checks a configuration file. Throws ConfigError. */
-export async function readConfigFile(file: string, schema: z.ZodType<Settings>): Promise<Config> {
-  const text = await readFile(file, 'utf8').catch((cause) => {
-    throw new ConfigError(file, [{ key: '', message: messageOf(cause) }]);
-  });
-  return readConfig(text, file, schema);
+export function readConfigFile(file: string, schema: z.ZodType<Settings>): Promise<Config> {
+  return files.readConfigFile({ file, schema, remedy: REMEDY });
 }
 
 /** Reads and checks the text of `file` (named in errors only). Throws ConfigError. */
 export function readConfig(text: string, file: string, schema: z.ZodType<Settings>): Config {
-  if (text.length > MAX_FILE) throw new ConfigError(file, [{ key: '', message: 'the file is larger than 1 MiB' }]);
-  const given = parseToml(text, file);
-  const result = schema.safeParse(given);
-  if (result.success) return { settings: result.data, given };
-  throw new ConfigError(file, result.error.issues.flatMap((issue) => problemsOf(issue, text, schema)).sort(byLine));
+  return files.readConfig(text, { file, schema, remedy: REMEDY });
 }
 
-function parseToml(text: string, file: string): TomlTable {
-  try {
-    return parse(text);
-  } catch (error) {
-    // The library's message goes on with a picture of the place; its first line says what is wrong.
-    const [message = ''] = messageOf(error)
-      .replace(/^Invalid TOML document: /, '')
-      .split('\n');
-    const line = error instanceof TomlError ? { line: error.line } : {};
-    throw new ConfigError(file, [{ key: '', ...line, message }]);
-  }
-}
-
-function problemsOf(issue: z.core.$ZodIssue, text: string, schema: z.ZodType): Problem[] {
-  const path = issue.path.filter((step) => typeof step === 'string'); // places in a list have no line of their own
-  if (issue.code !== 'unrecognized_keys') return [problem(path, issue.message, text)];
-  return issue.keys.map((key) => problem([...path, key], unknownKey(path, key, schema), text));
-}
-
-function problem(path: readonly string[], message: string, text: string): Problem {
-  const line = lineOf(text, path);
-  return { key: path.join('.'), message, ...(line === undefined ? {} : { line }) };
-}
-
-function unknownKey(path: readonly string[], key: string, schema: z.ZodType): string {
-  const known = Object.keys(tableAt(schema, path) ?? {});
-  const meant = nearest(key, known);
-  if (meant !== undefined) return `there is no such setting; did you mean ${meant}?`;
-  const elsewhere = Object.entries(fieldsOf(schema) ?? {}).filter(([, table]) => key in (fieldsOf(table) ?? {}));
-  if (elsewhere.length > 0) {
-    return `there is no such setting here; it belongs in ${elsewhere.map(([name]) => `[${name}]`).join(' or ')}`;
-  }
-  return `there is no such setting; there are ${known.join(', ')}`;
-}
-
-function tableAt(schema: z.ZodType, path: readonly string[]): Readonly<Record<string, z.ZodType>> | undefined {
-  let fields = fieldsOf(schema);
-  for (const step of path) {
-    const table = fields?.[step];
-    fields = table === undefined ? undefined : fieldsOf(table);
-  }
-  return fields;
-}
-
-/**
- * The line on which a key or, failing that, its table stands. It looks at the line's beginning only: good for files as people
- * write them, and an inline table or an odd quotation costs no more than the number.
- */
-function lineOf(text: string, path: readonly string[]): number | undefined {
-  const wanted = path.join('.');
-  const bare = (name = '') => name.replace(/["'\s]/g, '');
-  let table = '';
-  let tableLine: number | undefined;
-  for (const [index, line] of text.split('\n').entries()) {
-    const header = /^\s*\[([^[\]]+)\]/.exec(line);
-    if (header) table = bare(header[1]);
-    const key = /^\s*([\w."'-]+)\s*=/.exec(line);
-    const here = key ? [table, bare(key[1])].filter(Boolean).join('.') : table;
-    if ((header || key) && here === wanted) return index + 1;
-    if (header && wanted.startsWith(`${table}.`)) tableLine ??= index + 1;
-  }
-  return tableLine;
-}
-
-function byLine(a: Problem, b: Problem): number {
-  return (a.line ?? 0) - (b.line ?? 0);
+/** The text of a file that says what `given` says; whatever it leaves out stands there as a comment. */
+export function writeConfig(schema: z.ZodType, given: TomlTable = {}): string {
+  return template.writeConfig(HEAD, schema, given);
 }

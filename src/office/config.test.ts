@@ -4,8 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { echo } from '../../test/support/echo-counter.ts';
 import { textSetting } from '../post/setting-kinds.ts';
-import { ConfigError, readConfig } from './config-file.ts';
-import { writeConfig } from './config-template.ts';
+import { ConfigError, readConfig, writeConfig } from './config-file.ts';
 import { counters } from './counters.ts';
 import { settingsSchema } from './settings.ts';
 

@@ -11,6 +11,7 @@ import {
   endpointsSetting,
   textSetting,
 } from '../post/setting-kinds.ts';
+import { settingTable } from '../post/setting-tables.ts';
 
 /** A counter whose settings nobody but itself looks into. */
 export type AnyCounter = Counter<unknown>;
@@ -76,27 +77,17 @@ const health = z.strictObject({
 /** The schema of a configuration file for these counters. A file that says nothing gives every default. */
 export function settingsSchema(counters: readonly AnyCounter[]): z.ZodType<Settings> {
   const names = counters.map(({ name }) => name);
-  const ofCounters = counters.map(({ name, title, settings }) => [name, table(settings, `The ${title} counter.`)]);
+  const ofCounters = counters.map(({ name, title, settings }) => [
+    name,
+    settingTable(settings, `The ${title} counter.`),
+  ]);
   return z
     .strictObject({
-      office: table(office(names), 'The office as a whole.'),
-      tls: table(tls, 'The certificate of all TLS ports. File names are relative to the data folder.'),
-      log: table(log, 'What the office says about itself. No line ever holds an address or content of mail.'),
-      health: table(health, 'For whoever watches the office.'),
+      office: settingTable(office(names), 'The office as a whole.'),
+      tls: settingTable(tls, 'The certificate of all TLS ports. File names are relative to the data folder.'),
+      log: settingTable(log, 'What the office says about itself. No line ever holds an address or content of mail.'),
+      health: settingTable(health, 'For whoever watches the office.'),
       ...(Object.fromEntries(ofCounters) as Record<string, z.ZodType>),
     })
     .transform(({ office, tls, log, health, ...rest }) => ({ office, tls, log, health, counters: rest }));
-}
-
-/** What stands in a table of the schema, by key, in order; undefined when it is a single setting. */
-export function fieldsOf(schema: z.core.$ZodType): Readonly<Record<string, z.ZodType>> | undefined {
-  if (schema instanceof z.ZodObject) return schema.shape as Record<string, z.ZodType>;
-  if (schema instanceof z.ZodPrefault) return fieldsOf(schema.unwrap());
-  if (schema instanceof z.ZodPipe) return fieldsOf(schema.in);
-  return undefined;
-}
-
-/** A table of the file, which may be left out. */
-function table<T>(schema: z.ZodType<T>, about: string): z.ZodType<T> {
-  return schema.prefault({}).meta({ about });
 }

@@ -2,22 +2,14 @@
 
 import { stringify, type TomlTable } from 'smol-toml';
 import type { z } from 'zod';
-import { settingMeta, type Written } from '../post/setting-kinds.ts';
-import { fieldsOf } from './settings.ts';
+import { settingMeta, type Written } from './setting-kinds.ts';
+import { fieldsOf } from './setting-tables.ts';
 
 const WIDTH = 100;
 
-const HEAD = `\
-# The configuration of this Postern office.
-#
-# Each setting is shown at its default as "#key = value": take the # away to change it. Then
-#   postern config check   tells whether the file is right, and
-#   kill -HUP <process>    makes a running office read it again, without dropping anybody.
-`;
-
-/** The text of a file that says what `given` says; whatever it leaves out stands there as a comment. */
-export function writeConfig(schema: z.ZodType, given: TomlTable = {}): string {
-  return `${HEAD}${tables(schema, given, [])}`;
+/** The text of a file that says what `given` says, below `head`; whatever it leaves out stands there as a comment. */
+export function writeConfig(head: string, schema: z.ZodType, given: TomlTable = {}): string {
+  return `${head}${tables(schema, given, [])}`;
 }
 
 function tables(schema: z.ZodType, given: TomlTable, path: readonly string[]): string {
