@@ -125,9 +125,48 @@ test('so many are tried at once and no more', async () => {
   await outbound.stop(SECOND);
 });
 
+test('a queue that is worked in rounds is left alone between them', async () => {
+  const tried: number[] = [];
+  const given: string[] = [];
+  const start = clock.now();
+  const outbound = new Outbound(post, {
+    queue: 'out',
+    concurrency: 2,
+    schedule: { ages: [HOUR, 3 * HOUR] },
+    async attempt() {
+      tried.push(clock.now() - start);
+      return { fate: 'later' };
+    },
+    giveUp: async (_job, reason) => void given.push(reason),
+  });
+  for (const id of ['a', 'b', 'c']) await outbound.push(id, Buffer.from('x'));
+  await outbound.round();
+  await outbound.round();
+  expect(tried).toEqual([0, 0, 0]);
+  await clock.advance(HOUR - 1);
+  await outbound.round();
+  expect(tried).toHaveLength(3);
+  await clock.advance(1);
+  await outbound.round();
+  expect([tried.slice(3), given]).toEqual([[HOUR, HOUR, HOUR], []]);
+  await clock.advance(3 * HOUR);
+  await outbound.round();
+  expect([tried.length, given]).toEqual([9, ['expired', 'expired', 'expired']]);
+  expect(await isEmpty()).toBe(true);
+});
+
 test('waits grow, then stay, then end', () => {
   expect(retryWait(MAIL_RETRIES, 1, 0)).toBe(MINUTE);
   expect(retryWait(MAIL_RETRIES, 7, DAY)).toBe(4 * HOUR);
   expect(retryWait(MAIL_RETRIES, 30, DAY)).toBe(4 * HOUR);
   expect(retryWait(MAIL_RETRIES, 30, 5 * DAY - HOUR)).toBeUndefined();
+
+  const ages = { ages: [HOUR, DAY] };
+  expect([0, HOUR - 1, HOUR, DAY - 1, DAY].map((age) => retryWait(ages, 1, age))).toEqual([
+    HOUR,
+    1,
+    DAY - HOUR,
+    1,
+    undefined,
+  ]);
 });

@@ -55,6 +55,24 @@ export class Outbound {
     this.#loop ??= this.#work();
   }
 
+  /**
+   * Tries what is due now, each job once, and resolves when all of that is settled: for a queue that is worked at
+   * certain moments only, and not from `start` on. What the store throws passes through.
+   */
+  async round(): Promise<void> {
+    const { clock, store } = this.#post;
+    const { queue, concurrency = 8, lease = 15 * MINUTE } = this.#options;
+    const now = clock.now();
+    while (!this.#stop.signal.aborted) {
+      while (this.#running.size >= concurrency) await Promise.race(this.#running);
+      const limit = concurrency - this.#running.size;
+      const jobs = await store.queues.lease(queue, { now, leaseUntil: clock.now() + lease, limit });
+      if (jobs.length === 0) break;
+      for (const job of jobs) this.#track(this.#try(job));
+    }
+    await Promise.all(this.#running);
+  }
+
   /** Takes no further job and waits for the attempts under way, at most `grace` ms; what is cut off is tried again later. */
   async stop(grace: number): Promise<void> {
     this.#stop.abort();
