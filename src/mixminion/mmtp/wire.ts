@@ -1,7 +1,7 @@
 // The words of MMTP inside TLS, from octets to values and back; pure, for both sides.   spec: mixminion-mmtp 2, 3
 
+import { createHash } from 'node:crypto';
 import { equalBytes } from '../../base/bytes.ts';
-import { sha1 } from '../../crypto/hash.ts';
 import { MmtpError } from './errors.ts';
 
 /** The one version that is spoken. */
@@ -13,9 +13,9 @@ export const UNIT_LENGTH = 32_794;
 /** Octets of an answer: word and hash. */
 export const ANSWER_LENGTH = 30;
 /** Octets of a line with versions, CRLF included. */
-const MAX_VERSION_LINE = 4096;
-
-const CONTROL_LENGTH = 6;
+export const MAX_VERSION_LINE = 4096;
+/** Octets of the word that a unit begins with, its CRLF included. */
+export const CONTROL_LENGTH = 6;
 
 /** A packet to deliver, or padding to throw away. */
 export interface Unit {
@@ -25,6 +25,18 @@ export interface Unit {
 }
 
 export type Answer = 'RECEIVED' | 'REJECTED';
+
+/** A unit whose body was hashed once: the hash with each word behind it then costs next to nothing. */
+export interface HashedUnit extends Unit {
+  /** SHA-1 of the body and this word. */
+  hashWith(word: string): Buffer;
+}
+
+/** Hashes the body of a unit. */
+export function hashed({ kind, body }: Unit): HashedUnit {
+  const begun = createHash('sha1').update(body);
+  return { kind, body, hashWith: (word) => begun.copy().update(word, 'latin1').digest() };
+}
 
 /** The line with which a client offers versions and a server names the one it chose. */
 export function writeVersions(versions: readonly string[]): Buffer {
@@ -43,27 +55,38 @@ export function readVersions(line: Uint8Array): string[] {
 }
 
 /** The octets of a unit. The body must have 32768 of them: RangeError otherwise. */
-export function writeUnit({ kind, body }: Unit): Buffer {
+export function writeUnit(unit: Unit | HashedUnit): Buffer {
+  const { kind, body } = unit;
   if (body.byteLength !== BODY_LENGTH) throw new RangeError(`a body has ${BODY_LENGTH} octets, not ${body.byteLength}`);
-  return Buffer.concat([Buffer.from(`${kind}\r\n`, 'latin1'), body, hashOf(body, kind)], UNIT_LENGTH);
+  return Buffer.concat([Buffer.from(`${kind}\r\n`, 'latin1'), body, withHash(unit).hashWith(kind)], UNIT_LENGTH);
 }
 
 /** Reads 32794 octets. Throws MmtpError `mmtp-protocol` for another length, an unknown word or a wrong hash. */
 export function readUnit(octets: Buffer): Unit {
   if (octets.length !== UNIT_LENGTH) throw protocol(`a unit has ${UNIT_LENGTH} octets`);
-  const control = octets.toString('latin1', 0, CONTROL_LENGTH);
-  const kind = control === 'SEND\r\n' ? 'SEND' : control === 'JUNK\r\n' ? 'JUNK' : undefined;
+  const kind = readControl(octets.subarray(0, CONTROL_LENGTH));
   if (kind === undefined) throw protocol('a unit begins with an unknown word');
-  const body = octets.subarray(CONTROL_LENGTH, CONTROL_LENGTH + BODY_LENGTH);
-  if (!equalBytes(octets.subarray(CONTROL_LENGTH + BODY_LENGTH), hashOf(body, kind)))
-    throw protocol('the hash of a unit is wrong');
-  return { kind, body };
+  const { unit, fits } = readBody(kind, octets.subarray(CONTROL_LENGTH));
+  if (!fits) throw protocol('the hash of a unit is wrong');
+  return { kind, body: unit.body };
+}
+
+/** What the word of 6 octets at the beginning of a unit says that it is. */
+export function readControl(octets: Buffer): Unit['kind'] | undefined {
+  const control = octets.toString('latin1');
+  return control === 'SEND\r\n' ? 'SEND' : control === 'JUNK\r\n' ? 'JUNK' : undefined;
+}
+
+/** The 32788 octets behind that word: a body, and whether the hash behind it fits. */
+export function readBody(kind: Unit['kind'], octets: Buffer): { readonly unit: HashedUnit; readonly fits: boolean } {
+  const unit = hashed({ kind, body: octets.subarray(0, BODY_LENGTH) });
+  return { unit, fits: equalBytes(octets.subarray(BODY_LENGTH), unit.hashWith(kind)) };
 }
 
 /** The octets of the answer to a unit. Padding is only ever received. */
-export function writeAnswer(answer: Answer, { kind, body }: Unit): Buffer {
-  const hashed = kind === 'JUNK' ? `${answer} JUNK` : answer; // the word on the wire is the same
-  return Buffer.concat([Buffer.from(`${answer}\r\n`, 'latin1'), hashOf(body, hashed)], ANSWER_LENGTH);
+export function writeAnswer(answer: Answer, unit: Unit | HashedUnit): Buffer {
+  const word = unit.kind === 'JUNK' ? `${answer} JUNK` : answer; // the word on the wire is the same
+  return Buffer.concat([Buffer.from(`${answer}\r\n`, 'latin1'), withHash(unit).hashWith(word)], ANSWER_LENGTH);
 }
 
 /** What the peer may answer to one unit: kept instead of the unit itself while the answer is awaited. */
@@ -73,10 +96,11 @@ export interface ExpectedAnswers {
   readonly rejected: Buffer | undefined;
 }
 
-export function expectedAnswers(unit: Unit): ExpectedAnswers {
+export function expectedAnswers(unit: Unit | HashedUnit): ExpectedAnswers {
+  const known = withHash(unit);
   return {
-    received: writeAnswer('RECEIVED', unit),
-    rejected: unit.kind === 'SEND' ? writeAnswer('REJECTED', unit) : undefined,
+    received: writeAnswer('RECEIVED', known),
+    rejected: unit.kind === 'SEND' ? writeAnswer('REJECTED', known) : undefined,
   };
 }
 
@@ -87,8 +111,8 @@ export function readAnswer(octets: Uint8Array, { received, rejected }: ExpectedA
   throw protocol('the answer is not to the oldest packet that waits for one');
 }
 
-function hashOf(body: Uint8Array, word: string): Buffer {
-  return sha1(body, Buffer.from(word, 'latin1'));
+function withHash(unit: Unit | HashedUnit): HashedUnit {
+  return 'hashWith' in unit ? unit : hashed(unit);
 }
 
 function protocol(message: string): MmtpError {
