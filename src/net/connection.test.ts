@@ -54,6 +54,26 @@ describe('reading', () => {
     await expect(here.line(8, SECOND)).rejects.toEqual(failing('line-too-long'));
   });
 
+  test('a token ends at the first of its ends, and says at which', async () => {
+    const [here, there] = connectionPair();
+    const next = async (ends: number[], limit = 10) => {
+      const token = await here.token(ends, limit, SECOND);
+      return token && [String(token.octets), token.end];
+    };
+    await there.write('MAIL\0EHLO me\r\n\x012345678\r123456789\r');
+    expect(await next([0])).toEqual(['MAIL', 0]);
+    expect(await next([0, 10, 13])).toEqual(['EHLO me', 13]);
+    expect(await next([0, 10, 13])).toEqual(['', 10]);
+    expect(await next([0])).toEqual(['', 0]);
+    expect(await next([13])).toEqual(['012345678', 13]);
+    await expect(next([0, 13], 9)).rejects.toEqual(failing('line-too-long'));
+    expect(String(await here.chunk(4, SECOND))).toBe('1234');
+    expect(String(await here.chunk(100, SECOND))).toBe('56789\r');
+    void there.close();
+    expect(await next([0])).toBeUndefined();
+    await expect(here.chunk(1, SECOND)).rejects.toEqual(failing('cut'));
+  });
+
   test('a line without an end is refused at its limit, not kept', async () => {
     const [here, there] = connectionPair();
     void there.write('x'.repeat(5000));

@@ -27,6 +27,12 @@ export interface ConnectionOptions {
   readonly trace?: Trace | undefined;
 }
 
+export interface Token {
+  readonly octets: Buffer;
+  /** The octet that ended it. */
+  readonly end: number;
+}
+
 export type Trace = (way: 'sent' | 'received', octets: Uint8Array) => void;
 
 export class Connection {
@@ -70,18 +76,25 @@ export class Connection {
    * border, or `leave` was called. `limit` counts the LF. Throws NetError `line-too-long`, `timeout`, or `cut` in the middle of a line.
    */
   async line(limit: number, timeout: number): Promise<Buffer | undefined> {
+    const octets = (await this.token([LF], limit, timeout))?.octets;
+    return octets?.at(-1) === CR ? octets.subarray(0, -1) : octets;
+  }
+
+  /**
+   * What comes before the first of the octets `ends`, which is taken as well; undefined as with `line`. `limit` counts the end.
+   * Throws NetError `line-too-long`, `timeout`, or `cut`.
+   */
+  async token(ends: readonly number[], limit: number, timeout: number): Promise<Token | undefined> {
     const until = this.#clock.now() + timeout;
     let searched = 0;
     for (;;) {
-      const found = this.#held.indexOf(LF, searched);
-      if (found >= limit || (found < 0 && this.#held.length >= limit)) {
-        throw new NetError('line-too-long', `a line is longer than ${limit} octets`);
+      const at = firstOf(ends, this.#held.subarray(0, limit), searched);
+      if (at >= 0) {
+        const token = { octets: this.#held.subarray(0, at), end: this.#held[at] ?? 0 };
+        this.#drop(at + 1);
+        return token;
       }
-      if (found >= 0) {
-        const line = this.#held.subarray(0, found > 0 && this.#held[found - 1] === CR ? found - 1 : found);
-        this.#drop(found + 1);
-        return line;
-      }
+      if (this.#held.length >= limit) throw new NetError('line-too-long', `a line is longer than ${limit} octets`);
       searched = this.#held.length;
       const atBorder = this.#held.length === 0;
       if (!(await this.#more(until, atBorder))) {
@@ -111,6 +124,11 @@ export class Connection {
       missing -= part.length;
       yield part;
     }
+  }
+
+  /** From 1 to `most` octets, as they come: for bodies that may take long but not stand still. Throws NetError `timeout` or `cut`. */
+  chunk(most: number, timeout: number): Promise<Buffer> {
+    return this.#some(Math.min(most, CHUNK), this.#clock.now() + timeout);
   }
 
   /** Waits at a line's border until the peer sends something; false when it ended or `leave` was called. What came stays. */
@@ -239,4 +257,14 @@ export class Connection {
       };
     });
   }
+}
+
+/** The place of the first of the octets `ends` at or after `from`; negative when there is none. */
+function firstOf(ends: readonly number[], octets: Buffer, from: number): number {
+  let first = -1;
+  for (const end of ends) {
+    const found = octets.indexOf(end, from);
+    if (found >= 0 && (first < 0 || found < first)) first = found;
+  }
+  return first;
 }
