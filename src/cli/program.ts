@@ -10,6 +10,7 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand, importCommand } from './move.ts';
 import { harmless, print } from './output.ts';
+import { pinsCommand } from './pins.ts';
 import { serveCommand } from './serve.ts';
 import { smallmailCommand } from './smallmail.ts';
 import { verifyCommand } from './verify.ts';
@@ -23,6 +24,7 @@ const groups: readonly (() => Command)[] = [
   serveCommand,
   demoCommand,
   smallmailCommand,
+  pinsCommand,
   configCommand,
   doctorCommand,
   backupCommand,

@@ -1,11 +1,11 @@
 // A copy of a whole office into a new folder, made while the office works. To restore it, use that folder as the data folder.
 
-import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { codeOf, messageOf, PosternError } from '../base/errors.ts';
 import { replaceFile, syncFolder } from '../base/files.ts';
 import { keep } from '../store/sqlite/keep.ts';
-import { checkDataFolder, type DataFolder, dataFolderAt, makeDataFolder } from './data-folder.ts';
+import { checkDataFolder, type DataFolder, dataFolderAt, makeDataFolder, WORK } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
 
 export interface BackupReport {
@@ -17,7 +17,7 @@ export interface BackupReport {
 }
 
 /**
- * Copies database, keys and configuration into the folder `to`, which must not be there yet and appears only when all of it
+ * Copies database, keys, configuration and the counters' own files into the folder `to`, which must not be there yet and appears only when all of it
  * is on the disk. Files that the configuration names elsewhere (a certificate, a log) are not copied.
  * Rejects with OfficeError `folder` or `backup`, or a StoreError.
  */
@@ -40,9 +40,7 @@ export async function backUp(
     const copy = dataFolderAt(draft);
     await makeDataFolder(copy);
     await keep({ work: 'copy', file: folder.database, path: copy.database }, new AbortController().signal, progress);
-    for (const name of await readdir(folder.keys)) {
-      await replaceFile(join(copy.keys, name), await readFile(join(folder.keys, name)));
-    }
+    await copyFiles(folder.path, draft);
     await replaceFile(copy.config, await readFile(folder.config));
     await refuseExisting(target); // rename would take the place of an empty folder made meanwhile
     await rename(draft, target);
@@ -52,6 +50,31 @@ export async function backUp(
     throw error instanceof PosternError ? error : cannotWrite(target)(error);
   }
   return describe(target);
+}
+
+/** The folders in the data folder, of the keys and of counters, with all they hold but what is for work alone. */
+async function copyFiles(from: string, to: string): Promise<void> {
+  const entries = await readdir(from, { withFileTypes: true });
+  for (const entry of entries.filter((found) => found.isDirectory()))
+    await copyFolder(join(from, entry.name), join(to, entry.name));
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory() && entry.name !== WORK) await copyFolder(source, target);
+    if (entry.isFile()) await copyOne(source, target);
+  }
+}
+
+/** A file may be replaced, or go, while an office that runs is copied. */
+async function copyOne(source: string, target: string): Promise<void> {
+  const octets = await readFile(source).catch((error) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (octets !== undefined) await replaceFile(target, octets);
 }
 
 async function describe(folder: string): Promise<BackupReport> {

@@ -13,6 +13,8 @@ export interface DataFolder {
   readonly tlsKey: string;
   readonly tlsCertificate: string;
   readonly database: string;
+  /** Where a running office listens to its operator. */
+  readonly control: string;
 }
 
 const OWNER_ONLY_FOLDER = 0o700;
@@ -28,7 +30,18 @@ export function dataFolderAt(path: string): DataFolder {
     tlsKey: join(keys, 'tls.key'),
     tlsCertificate: join(keys, 'tls.crt'),
     database: join(root, 'mail.sqlite'),
+    control: join(root, 'control.sock'),
   };
+}
+
+/** Files of a counter in a folder of this name inside the counter's are left out of backups. */
+export const WORK = 'work';
+
+/** The counter's own folder, made when it is not there yet. */
+export async function folderOf(folder: DataFolder, counter: string): Promise<string> {
+  const path = join(folder.path, counter);
+  await mkdir(path, { recursive: true, mode: OWNER_ONLY_FOLDER });
+  return path;
 }
 
 /** Makes what is not there yet, for its owner alone. Throws OfficeError `folder`. */
@@ -74,8 +87,11 @@ export async function refuseForeign(folder: DataFolder, user = process.getuid?.(
 
 /** The folders and files of the office that others than the owner may read, write or list. */
 export async function openToOthers(folder: DataFolder): Promise<string[]> {
-  const inKeys = await readdir(folder.keys).catch(() => []);
-  const files = [folder.config, folder.database, folder.keys, ...inKeys.map((name) => join(folder.keys, name))];
+  const folders = (await readdir(folder.path, { withFileTypes: true }).catch(() => []))
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(folder.path, name));
+  const inside = folders.map(async (path) => (await readdir(path).catch(() => [])).map((name) => join(path, name)));
+  const files = [folder.config, folder.database, ...folders, ...(await Promise.all(inside)).flat()];
   const found: string[] = [];
   for (const file of [folder.path, ...files]) {
     const mode = (await statOf(file))?.mode ?? 0;

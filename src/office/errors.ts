@@ -15,6 +15,8 @@ export type OfficeErrorCode =
   | 'backup'
   /** There is no such counter, or it cannot do this. */
   | 'counter'
+  /** An operator's question that cannot be understood or answered. */
+  | 'control'
   /** The health port cannot be had. */
   | 'health';
 

@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../base/log.ts';
-import { noMetrics } from '../base/metrics.ts';
-import { systemRandom } from '../base/random.ts';
 import { HOUR, MINUTE, VirtualClock } from '../base/time.ts';
 import type { Post } from '../post/post.ts';
 import type { Store } from '../store/store.ts';
+import { closedPost } from './closed-post.ts';
 import { startHousekeeping } from './housekeeping.ts';
 
 /** A post whose store notes when it is swept, and breaks off the second sweep. */
@@ -15,7 +14,7 @@ function postThatNotes(clock: VirtualClock, swept: number[], errors: string[]): 
     return { messages: 1, mailboxes: 0, seen: 0, uploads: 0 };
   };
   const log = { ...silentLog, error: (event: string) => errors.push(event) };
-  return { store: { sweep } as Partial<Store> as Store, clock, random: systemRandom, log, metrics: noMetrics };
+  return { ...closedPost({ sweep } as Partial<Store> as Store), clock, log };
 }
 
 test('sweeps again and again, also after a failure, and stops when told', async () => {

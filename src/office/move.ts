@@ -2,13 +2,9 @@
 
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { silentLog } from '../base/log.ts';
-import { noMetrics } from '../base/metrics.ts';
-import { systemRandom } from '../base/random.ts';
 import { nearest } from '../base/text.ts';
-import { systemClock } from '../base/time.ts';
-import type { Post } from '../post/post.ts';
 import type { Store } from '../store/store.ts';
+import { closedPost } from './closed-post.ts';
 import { readConfigFile } from './config-file.ts';
 import { checkDataFolder, type DataFolder } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
@@ -46,7 +42,7 @@ export async function move(order: Move): Promise<MoveReport> {
   const { settings } = await readConfigFile(folder.config, settingsSchema(counters));
   const store = await order.openStore(folder.database);
   try {
-    const post: Post = { store, clock: systemClock, random: systemRandom, log: silentLog, metrics: noMetrics };
+    const post = closedPost(store);
     const report: MoveReport = { mailboxes: 0, messages: 0 };
     const count = (what: keyof MoveReport) => () => {
       report[what] += 1;

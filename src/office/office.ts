@@ -10,13 +10,17 @@ import { type Random, systemRandom } from '../base/random.ts';
 import { nearest } from '../base/text.ts';
 import { type Clock, SECOND, systemClock } from '../base/time.ts';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.ts';
+import { type Resolver, systemResolver } from '../net/resolver.ts';
 import type { TlsIdentity } from '../net/tls-identity.ts';
-import type { OpenCounter } from '../post/counter.ts';
+import type { House, OpenCounter } from '../post/counter.ts';
+import { LocalDelivery } from '../post/local-delivery.ts';
 import type { Post } from '../post/post.ts';
 import type { Store } from '../store/store.ts';
 import { readConfigFile, writeConfig } from './config-file.ts';
+import { type AskedCounter, answerQuestion } from './control-desk.ts';
+import { openControlSocket } from './control-socket.ts';
 import { refuseDangers } from './dangers.ts';
-import { checkDataFolder, type DataFolder, makeDataFolder } from './data-folder.ts';
+import { checkDataFolder, type DataFolder, folderOf, makeDataFolder } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
 import { type Health, openHealthPage, storeProbe } from './health.ts';
 import { startHousekeeping } from './housekeeping.ts';
@@ -38,6 +42,7 @@ export interface OfficeOptions {
   openStore(file: string): Promise<Store>;
   readonly clock?: Clock;
   readonly random?: Random;
+  readonly resolver?: Resolver;
 }
 
 export interface Office {
@@ -93,14 +98,18 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
   const store = await options.openStore(folder.database);
   opening.defer(() => store.close());
   const metrics = openMetrics();
-  const post: Post = { store, clock, random, log, metrics };
+  const local = new LocalDelivery();
+  const post: Post = { store, clock, random, log, metrics, resolver: options.resolver ?? systemResolver, local };
 
   const rooms: { readonly counter: AnyCounter; readonly open: OpenCounter<unknown> }[] = [];
   opening.defer(async () => {
     await Promise.all(rooms.map(({ open }) => open.close(GRACE)));
   });
+  const houseOf = async (counter: AnyCounter, { identity, settings }: Plan): Promise<House> => {
+    return { post, identity, folder: await folderOf(folder, counter.name), hostname: settings.office.name };
+  };
   for (const counter of plan.counters) {
-    const open = await counter.open({ post, identity: plan.identity }, started.counters[counter.name]);
+    const open = await counter.open(await houseOf(counter, plan), started.counters[counter.name]);
     rooms.push({ counter, open });
     const help = `Open conversations at the ${counter.title} counter`;
     metrics.gauge(`postern_${counter.name}_connections`, help, () => open.connections);
@@ -121,6 +130,17 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
     );
   };
   const [healthAt] = started.health.listen;
+  const desks = async (name: string): Promise<AskedCounter | undefined> => {
+    const room = rooms.find(({ counter }) => counter.name === name);
+    if (room === undefined) return undefined;
+    const { identity: _, ...house } = await houseOf(room.counter, plan);
+    return {
+      controls: { ...room.counter.controls, ...room.open.controls },
+      desk: { ...house, settings: plan.settings.counters[name] },
+    };
+  };
+  const controls = await openControlSocket(folder, (question) => answerQuestion(question, post, desks), log);
+  opening.defer(() => controls.close());
   const page = healthAt && (await openHealthPage(healthAt, health, metrics));
   if (page) opening.defer(() => page.close());
   countOffice(post, () => plan.identity);
@@ -132,7 +152,7 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
       log.use(next.settings.log);
       undo.push(() => log.use(plan.settings.log));
       for (const { counter, open } of rooms) {
-        const take = ({ identity, settings }: Plan) => open.reload({ post, identity }, settings.counters[counter.name]);
+        const take = async (of: Plan) => open.reload(await houseOf(counter, of), of.settings.counters[counter.name]);
         await take(next);
         undo.push(() => take(plan));
       }

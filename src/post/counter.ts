@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import type { Endpoint } from '../net/endpoint.ts';
 import type { TlsIdentity } from '../net/tls-identity.ts';
+import type { Controls } from './control.ts';
 import type { Chapter } from './demo.ts';
 import type { Post } from './post.ts';
 
@@ -19,6 +20,8 @@ export interface Counter<Settings> {
   chapter?(): Promise<Chapter>;
   /** Its mailboxes as files in a layout of its own, loaded when somebody leaves or arrives. */
   files?(): Promise<CounterFiles<Settings>>;
+  /** What its operator may ask, whether the office runs or not. */
+  readonly controls?: Controls<Settings>;
   /** Settings that must not be used, each with its remedy; checked before anything is opened. */
   dangers?(settings: Settings): readonly Danger[];
   /** Where it would listen, so that the office can judge addresses before opening. */
@@ -41,6 +44,13 @@ export interface Moved {
 export interface House {
   readonly post: Post;
   readonly identity: TlsIdentity;
+  /**
+   * The counter's own folder, mode 0700: key files (mode 0600) and whatever else does not belong into the store. It is copied
+   * by a backup, all but what lies in its folder `work`.
+   */
+  readonly folder: string;
+  /** The name under which others reach this office. */
+  readonly hostname: string;
 }
 
 export interface Danger {
@@ -53,6 +63,8 @@ export interface OpenCounter<Settings> {
   readonly listening: readonly Listening[];
   /** Open conversations. */
   readonly connections: number;
+  /** What its operator may ask only while it is open. */
+  readonly controls?: Controls<Settings>;
   /** Takes new settings and a renewed certificate; no conversation is dropped. */
   reload(house: House, settings: Settings): Promise<void>;
   /** Lets what is under way finish for at most `grace` ms. */

@@ -4,7 +4,9 @@ import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import type { Clock } from '../base/time.ts';
+import type { Resolver } from '../net/resolver.ts';
 import type { Store } from '../store/store.ts';
+import type { LocalDelivery } from './local-delivery.ts';
 
 export interface Post {
   readonly store: Store;
@@ -12,4 +14,7 @@ export interface Post {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly resolver: Resolver;
+  /** Who owns the addresses of this office. */
+  readonly local: LocalDelivery;
 }

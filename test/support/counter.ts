@@ -18,7 +18,7 @@ export async function openTestCounter(changes: Record<string, unknown> = {}): Pr
   const post = await openTestPost();
   const identity = await makeSelfSigned('localhost', makeTlsKey(), Date.now());
   const settings = schema.parse({ listen: ['127.0.0.1:0'], ...changes });
-  const open = await smallmail.open({ post, identity }, settings);
+  const open = await smallmail.open({ post, identity, folder: post.folder, hostname: 'localhost' }, settings);
   return {
     post,
     identity,

@@ -1,9 +1,11 @@
 // The smallest counter there can be: says every line back, the greeting from its settings in front. For tests of the office.
 
 import { z } from 'zod';
+import { PosternError } from '../../src/base/errors.ts';
 import { SECOND } from '../../src/base/time.ts';
 import type { Connection } from '../../src/net/connection.ts';
 import { Ports } from '../../src/net/ports.ts';
+import { control } from '../../src/post/control.ts';
 import type { Counter, House } from '../../src/post/counter.ts';
 import { endpointsSetting, textSetting } from '../../src/post/setting-kinds.ts';
 
@@ -19,6 +21,12 @@ export const echo: Counter<EchoSettings> = {
   settings,
   firstSteps: ['postern echo hello'],
   listens: ({ listen }) => listen,
+  controls: {
+    repeat: control<EchoSettings, { text: string }>(z.strictObject({ text: z.string() }), async (desk, { text }) => {
+      if (text === '') throw new PosternError('nothing', 'there is nothing to repeat', { remedy: 'say something' });
+      return `${desk.settings.greeting} ${text}`;
+    }),
+  },
   async open(house, first) {
     let current = first;
     const ports = new Ports();
@@ -45,6 +53,7 @@ export const echo: Counter<EchoSettings> = {
         await use(changed, next);
         current = next;
       },
+      controls: { open: control(z.null(), async () => ports.connections) },
       close: (grace) => ports.close(grace),
     };
   },

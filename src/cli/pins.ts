@@ -1,0 +1,65 @@
+// `postern pins`: the keys of other servers that this office has pinned, and what to do when one has changed.
+
+import type { Command } from 'commander';
+import { PosternError } from '../base/errors.ts';
+import type { Pin } from '../post/pins.ts';
+import { askOffice } from './ask-office.ts';
+import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { print, printJson, table } from './output.ts';
+
+type Options = DataOption & JsonOption;
+
+export function pinsCommand(): Command {
+  const about = 'The keys of other servers as this office knows them, and what to do when one has changed.';
+  const group = makeCommand('pins', about, ['postern pins list cmtp', 'postern pins accept cmtp example.org']);
+  group.addCommand(
+    withJsonOption(withDataOption(makeCommand('list', 'Show them.', ['postern pins list cmtp'])))
+      .argument('<counter>', 'whose pins')
+      .action(list),
+  );
+  const accept = 'Take the key that a server shows now in place of the one that was pinned. Ask its operator first.';
+  group.addCommand(
+    withJsonOption(withDataOption(makeCommand('accept', accept, ['postern pins accept cmtp example.org'])))
+      .argument('<counter>', 'whose pins')
+      .argument('<domain>', 'the other server')
+      .action(acceptOne),
+  );
+  const forget = 'Forget a key; the next one that the server shows is pinned.';
+  group.addCommand(
+    withDataOption(makeCommand('forget', forget, ['postern pins forget cmtp example.org']))
+      .argument('<counter>', 'whose pins')
+      .argument('<domain>', 'the other server')
+      .action(forgetOne),
+  );
+  return group;
+}
+
+async function list(counter: string, { data, json }: Options): Promise<void> {
+  const pins = (await askOffice(data, 'office', 'pins.list', { counter })) as Pin[];
+  if (json) return printJson(pins);
+  if (pins.length === 0) return print('No keys are pinned.');
+  const rows = pins.map(({ domain, fingerprint, origin, lastSeen, offered }) => [
+    domain,
+    `${fingerprint.slice(0, 16)}…`,
+    origin,
+    new Date(lastSeen).toISOString().slice(0, 10),
+    offered === undefined ? '' : `CHANGED to ${offered.slice(0, 16)}…`,
+  ]);
+  print(table(['server', 'key', 'by', 'last seen', ''], rows));
+}
+
+async function acceptOne(counter: string, domain: string, { data, json }: Options): Promise<void> {
+  const pin = (await askOffice(data, 'office', 'pins.accept', { counter, domain })) as Pin | null;
+  if (pin === null || pin === undefined) {
+    throw new PosternError('pin', `${domain} shows no other key than the pinned one`, {
+      remedy: `\`postern pins list ${counter}\` shows what is known`,
+    });
+  }
+  if (json) return printJson(pin);
+  print(`The key of ${domain} is now ${pin.fingerprint}.`);
+}
+
+async function forgetOne(counter: string, domain: string, { data }: DataOption): Promise<void> {
+  const gone = await askOffice(data, 'office', 'pins.forget', { counter, domain });
+  print(gone === true ? `The key of ${domain} is forgotten.` : `No key of ${domain} was pinned.`);
+}
