@@ -8,6 +8,7 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from '../net/endpoint.ts
 
 const MAX_TEXT = 4096;
 const MAX_ENDPOINTS = 64;
+const MAX_LIST = 1000;
 
 export type Written = string | number | boolean | readonly string[];
 
@@ -70,6 +71,17 @@ export function countSetting(
 export function textSetting(byDefault: string, about: string): z.ZodType<string> {
   const text = z.string({ error: 'write a text in quotation marks' });
   return setting(text.max(MAX_TEXT, { error: `at most ${MAX_TEXT} characters` }), { about, written: byDefault });
+}
+
+/** A list of texts, each of which `read` turns into a value or, when it is none, into undefined; `help` says what to write. */
+export function listSetting<T>(
+  read: (text: string) => T | undefined,
+  help: string,
+  byDefault: readonly string[],
+  about: string,
+): z.ZodType<T[]> {
+  const list = z.array(spelled(read, help), { error: help }).max(MAX_LIST, { error: `at most ${MAX_LIST} of them` });
+  return setting(list, { about, written: [...byDefault] });
 }
 
 export function choiceSetting<const Choice extends string>(

@@ -1,16 +1,13 @@
-// A connection to a server, and the delivery of many packets over as many connections as they need.
-// spec: mixminion-client-api 8
+// A connection to a server.   spec: mixminion-client-api 8
 
 import type { TLSSocket } from 'node:tls';
-import { toHex } from '../../base/bytes.ts';
-import { type Random, shuffle, systemRandom } from '../../base/random.ts';
 import { ServerDescriptor } from '../directory/descriptor.ts';
 import { nodeOf } from '../directory/path-choice.ts';
 import { MmtpConnection as Connection, type MmtpOptions } from '../mmtp/client.ts';
 import type { Hop } from '../mmtp/link.ts';
-import { Mix3ClosedError, type Mix3Error, Mix3RejectedError } from './errors.ts';
+import { Mix3ClosedError } from './errors.ts';
 import { Packet } from './packet.ts';
-import { asApi, asMix3Error } from './translate.ts';
+import { asApi } from './translate.ts';
 
 /** Errors: Mix3ClosedError and what extends it. After any but Mix3RejectedError the connection is of no more use. */
 export class MmtpConnection {
@@ -73,56 +70,6 @@ export class MmtpConnection {
   destroy(): void {
     this.#connection.destroy();
   }
-}
-
-export interface SendOptions extends MmtpOptions {
-  /** The order of servers and packets; fills padding as well. */
-  readonly random?: Random;
-  /** Told of each packet as soon as it is decided; `error` is undefined for one that was received. */
-  readonly onResult?: (packet: Packet, error: Mix3Error | undefined) => void;
-}
-
-/**
- * Delivers packets, one connection for each first hop, in random order. Resolves to those that were not received: all
- * but those refused by Mix3BadAuthError may be tried again.   spec: mixminion-e2e 1; mixminion-mmtp 5
- */
-export async function sendPackets(packets: readonly Packet[], options: SendOptions = {}): Promise<Packet[]> {
-  const { random = systemRandom, onResult } = options;
-  const byServer = Map.groupBy(packets, ({ firstHop: { host, port, keyId } }) => `${host} ${port} ${toHex(keyId)}`);
-  const undelivered: Packet[] = [];
-  for (const group of shuffle(random, [...byServer.values()])) {
-    const results = await deliverAll(shuffle(random, group), options);
-    for (const [place, packet] of group.entries()) {
-      const error = results[place];
-      if (error !== undefined) undelivered.push(packet);
-      onResult?.(packet, error);
-    }
-  }
-  return undelivered;
-}
-
-/** For each packet to one server what kept it from being received. */
-async function deliverAll(packets: readonly Packet[], options: MmtpOptions): Promise<(Mix3Error | undefined)[]> {
-  const [first] = packets;
-  if (first === undefined) return [];
-  const connection = new MmtpConnection(first.firstHop, options);
-  try {
-    await connection.connect();
-  } catch (error) {
-    return packets.map(() => errorOf(error));
-  }
-  const outcomes = await Promise.allSettled(packets.map((packet) => connection.deliver(packet)));
-  await connection.close();
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') return errorOf(outcome.reason);
-    return outcome.value === 'received' ? undefined : new Mix3RejectedError('the server rejects the packet');
-  });
-}
-
-function errorOf(error: unknown): Mix3Error {
-  const known = asMix3Error(error);
-  if (known instanceof Mix3ClosedError) return known;
-  throw error; // not of the network
 }
 
 function hopOf(server: ServerDescriptor | Hop): Hop {

@@ -18,7 +18,7 @@ export type { HopAddress } from '../packet/routing.ts';
 export type { AddResult, ReassemblyStorage } from '../payload/reassembly.ts';
 export { memoryReassemblyStorage } from '../payload/reassembly-memory.ts';
 export type { MessageState } from '../payload/reassembly-state.ts';
-export { MmtpConnection, type SendOptions, sendPackets } from './connection.ts';
+export { MmtpConnection } from './connection.ts';
 export {
   assembleFragments,
   DecodedPacket,
@@ -46,6 +46,7 @@ export {
 export { generatePacket, Packet, type PacketOptions } from './packet.ts';
 export { generatePath, generatePaths, type PathOptions, PathSpec, parseAddress } from './paths.ts';
 export * as primitives from './primitives.ts';
+export { type SendOptions, sendPackets } from './sending.ts';
 export { Mix3Status, statusString } from './status.ts';
 export { Surb, type SurbOptions } from './surb.ts';
 export { type SurbFlaw, SurbLog, type SurbLogStorage, type SurbMark } from './surb-log.ts';

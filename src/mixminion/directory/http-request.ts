@@ -3,8 +3,15 @@
 
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../../base/errors.ts';
+import { systemRandom } from '../../base/random.ts';
 import { type Clock, MINUTE, systemClock } from '../../base/time.ts';
+import { openSocket } from '../../net/dial.ts';
+import type { Endpoint } from '../../net/endpoint.ts';
+import { NetError } from '../../net/errors.ts';
+import { isolated, parseSocksUrl } from '../../net/socks-url.ts';
 import { DownloadError } from './errors.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -14,7 +21,7 @@ export interface HttpOptions {
   readonly timeout?: number;
   /** Octets of the answer; 16 MiB when not given. */
   readonly maxBytes?: number;
-  /** URL of an HTTP proxy, for `http:` addresses only. */
+  /** URL of a SOCKS5 proxy (`socks5:`), which looks up the name, or of an HTTP proxy, for `http:` addresses only. */
   readonly proxy?: string;
   readonly clock?: Clock;
 }
@@ -26,10 +33,14 @@ interface HttpAnswer {
 
 /** The answer of status 200, to GET or, with a `form` (its fields encoded), to POST. Throws DownloadError. */
 export async function httpRequest(target: URL, options: HttpOptions = {}, form?: string): Promise<HttpAnswer> {
-  const { timeout = MINUTE, clock = systemClock, maxBytes = MAX_BYTES } = options;
-  const request = startRequest(target, options.proxy, form);
+  const { timeout = MINUTE, clock = systemClock, maxBytes = MAX_BYTES, proxy } = options;
+  const socks = proxy === undefined ? undefined : parseSocksUrl(proxy);
+  const end = clock.now() + timeout;
+  const request = socks
+    ? startRequest(target, { tunnel: await openTunnel(target, socks, { timeout, clock }) }, form)
+    : startRequest(target, { proxy }, form);
   let late = false;
-  const cancel = clock.timer(timeout, () => {
+  const cancel = clock.timer(end - clock.now(), () => {
     late = true;
     request.destroy();
   });
@@ -56,7 +67,14 @@ export function httpTarget(url: string): URL {
   return target;
 }
 
-function startRequest(target: URL, proxy: string | undefined, form: string | undefined): ClientRequest {
+interface Way {
+  /** A connection that is open already. */
+  readonly tunnel?: Socket;
+  /** URL of an HTTP proxy. */
+  readonly proxy?: string | undefined;
+}
+
+function startRequest(target: URL, { tunnel, proxy }: Way, form: string | undefined): ClientRequest {
   const asForm = {
     'Content-Type': 'application/x-www-form-urlencoded',
     'Content-Length': Buffer.byteLength(form ?? ''),
@@ -69,7 +87,7 @@ function startRequest(target: URL, proxy: string | undefined, form: string | und
       Host: target.host,
       ...(form === undefined ? {} : asForm),
     },
-    agent: false,
+    ...(tunnel === undefined ? { agent: false } : { createConnection: () => tunnel }),
   };
   if (proxy === undefined) {
     const send = target.protocol === 'https:' ? requestHttps : requestHttp;
@@ -79,6 +97,24 @@ function startRequest(target: URL, proxy: string | undefined, form: string | und
     throw new DownloadError('download-failed', 'a proxy needs an URL of its own and an http address to fetch');
   const { hostname, port } = new URL(proxy);
   return requestHttp({ hostname, port: port || 80, path: target.href, ...options });
+}
+
+/** A connection to the server through a SOCKS5 proxy, with TLS when the URL asks for it. */
+async function openTunnel(
+  { protocol, hostname, port }: URL,
+  proxy: Endpoint,
+  limits: { timeout: number; clock: Clock },
+): Promise<Socket> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const to = { host, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
+  try {
+    const socket = await openSocket({ to, proxy: isolated(proxy, systemRandom), ...limits });
+    if (protocol === 'http:') return socket;
+    return connectTls({ socket, host, ...(isIP(host) === 0 ? { servername: host } : {}) });
+  } catch (cause) {
+    if (cause instanceof NetError) throw new DownloadError('download-failed', cause.message, { cause });
+    throw cause;
+  }
 }
 
 function answerTo(request: ClientRequest, form: string | undefined): Promise<IncomingMessage> {

@@ -7,6 +7,7 @@ import { messageOf } from '../../base/errors.ts';
 import { type Random, systemRandom } from '../../base/random.ts';
 import { type Clock, MINUTE, SECOND, systemClock } from '../../base/time.ts';
 import { Connection } from '../../net/connection.ts';
+import type { Endpoint } from '../../net/endpoint.ts';
 import { NetError } from '../../net/errors.ts';
 import { MmtpError } from './errors.ts';
 import { type Hop, openLink } from './link.ts';
@@ -23,6 +24,8 @@ export interface MmtpOptions {
   readonly timeout?: number;
   /** Reaches servers of the old family too, by TLS that is weak. */
   readonly compat?: 'mixminion-0.0.8';
+  /** Goes through this SOCKS5 proxy, such as tor. */
+  readonly proxy?: Endpoint | undefined;
   /** The versions to offer. Only 0.3 is spoken, whatever else is offered. */
   readonly versions?: readonly string[];
   readonly clock?: Clock;
@@ -74,9 +77,9 @@ export class MmtpConnection {
   /** Opens the link and agrees on the version. Throws MmtpError, after which this connection is of no more use. */
   async connect(): Promise<void> {
     if (this.#socket || this.#failure) throw new MmtpError('mmtp-closed', 'a connection is opened once');
-    const { clock = systemClock, compat, versions = [wire.VERSION] } = this.#options;
+    const { clock = systemClock, compat, proxy, versions = [wire.VERSION] } = this.#options;
     try {
-      const socket = await openLink(this.hop, { clock, timeout: this.#timeout, compat });
+      const socket = await openLink(this.hop, { clock, timeout: this.#timeout, compat, proxy });
       if (this.#failure) {
         socket.destroy();
         throw this.#failure;

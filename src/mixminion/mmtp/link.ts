@@ -2,10 +2,15 @@
 
 import { X509Certificate } from 'node:crypto';
 import { lookup } from 'node:dns';
+import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../base/errors.ts';
+import { systemRandom } from '../../base/random.ts';
 import type { Clock } from '../../base/time.ts';
-import { formatEndpoint } from '../../net/endpoint.ts';
+import { openSocket } from '../../net/dial.ts';
+import { type Endpoint, formatEndpoint } from '../../net/endpoint.ts';
+import { NetError } from '../../net/errors.ts';
+import { isolated } from '../../net/socks-url.ts';
 import { checkLinkCertificates } from './certificates.ts';
 import { MmtpError } from './errors.ts';
 
@@ -36,15 +41,20 @@ export interface LinkOptions {
   readonly timeout: number;
   /** Also speaks the weak TLS of the old servers; never without being told to. */
   readonly compat?: 'mixminion-0.0.8' | undefined;
+  /** A SOCKS5 proxy, which looks up the name; each link shows it another user, so that tor gives it a circuit of its own. */
+  readonly proxy?: Endpoint | undefined;
 }
 
 /** Throws MmtpError `mmtp-network`, `mmtp-timeout` or `mmtp-auth`. Nothing was sent inside TLS when it throws. */
-export async function openLink(hop: Hop, { clock, timeout, compat }: LinkOptions): Promise<TLSSocket> {
+export async function openLink(hop: Hop, options: LinkOptions): Promise<TLSSocket> {
+  const { clock, timeout, compat, proxy } = options;
   const where = formatEndpoint(hop);
+  const began = clock.now();
+  const through = proxy && (await openTunnel(hop, proxy, options));
+  const left = Math.max(1, timeout - (clock.now() - began));
   const socket = connect({
     ...(compat === undefined ? CURRENT : COMPAT[compat]),
-    host: hop.host,
-    port: hop.port,
+    ...(through === undefined ? { host: hop.host, port: hop.port } : { socket: through }),
     servername: '', // an identity key is looked for, not a name: no need to tell it to who listens
     rejectUnauthorized: false, // `checkLinkCertificates` decides
     // spec: mixminion-mmtp 5: IPv4 before IPv6
@@ -52,7 +62,7 @@ export async function openLink(hop: Hop, { clock, timeout, compat }: LinkOptions
   });
   socket.setNoDelay(true);
   let late = false;
-  const cancel = clock.timer(timeout, () => {
+  const cancel = clock.timer(left, () => {
     late = true;
     socket.destroy();
   });
@@ -72,6 +82,15 @@ export async function openLink(hop: Hop, { clock, timeout, compat }: LinkOptions
     throw new MmtpError('mmtp-network', `cannot reach ${where}: ${messageOf(cause)}`, { cause });
   } finally {
     cancel();
+  }
+}
+
+async function openTunnel({ host, port }: Hop, proxy: Endpoint, { clock, timeout }: LinkOptions): Promise<Socket> {
+  try {
+    return await openSocket({ to: { host, port }, proxy: isolated(proxy, systemRandom), clock, timeout });
+  } catch (cause) {
+    if (cause instanceof NetError) throw new MmtpError('mmtp-network', cause.message, { cause });
+    throw cause;
   }
 }
 
