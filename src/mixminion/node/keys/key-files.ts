@@ -1,0 +1,140 @@
+// A node's keys as files: `identity.key`, and for each packet key a folder `key_0001` with `mix.key`, `ServerDesc` and, once
+// the descriptor is published, `published`. All for the owner only.   spec: mixminion-server 3, 8.1
+
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '../../../base/errors.ts';
+import { replaceFile, syncFolder } from '../../../base/files.ts';
+import { RsaPrivateKey } from '../../../crypto/rsa.ts';
+import { KeyError } from './errors.ts';
+
+const IDENTITY = 'identity.key';
+const PACKET_KEY = 'mix.key';
+const DESCRIPTOR = 'ServerDesc';
+const PUBLISHED = 'published';
+const OWNER_ONLY = 0o700;
+/** Put behind the name of a folder that is not complete yet, or no more. */
+const DRAFT = '.new';
+const DOOMED = '.old';
+
+/** One packet key as it lies on the disk. */
+export interface KeysetFiles {
+  readonly number: number;
+  readonly key: RsaPrivateKey;
+  /** The text of the descriptor. */
+  readonly descriptor: string;
+  readonly published: boolean;
+}
+
+/** The identity key; `make` gives it when there is none yet. Throws KeyError `key-file`. */
+export async function loadIdentity(folder: string, make: () => Promise<RsaPrivateKey>): Promise<RsaPrivateKey> {
+  await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
+  const path = join(folder, IDENTITY);
+  const known = await readIfThere(path);
+  if (known !== undefined) return parseKey(known, path);
+  const made = await make();
+  await replaceFile(path, writeKey(made));
+  return made;
+}
+
+/** All packet keys. What a crash left half made or half deleted is gone afterwards. Throws KeyError `key-file`. */
+export async function loadKeysets(folder: string): Promise<KeysetFiles[]> {
+  const keysets: KeysetFiles[] = [];
+  for (const name of await readdir(folder)) {
+    const [, digits, rest] = /^key_(\d{4,9})(\.new|\.old)?$/.exec(name) ?? [];
+    if (digits === undefined) continue;
+    if (rest === undefined) keysets.push(await loadKeyset(join(folder, name), Number(digits)));
+    else await shred(join(folder, name));
+  }
+  return keysets;
+}
+
+/** Durable when it resolves. */
+export async function saveKeyset(folder: string, keyset: Omit<KeysetFiles, 'published'>): Promise<void> {
+  const path = pathOf(folder, keyset.number);
+  const draft = path + DRAFT;
+  await mkdir(draft, { mode: OWNER_ONLY });
+  await replaceFile(join(draft, PACKET_KEY), writeKey(keyset.key));
+  await replaceFile(join(draft, DESCRIPTOR), keyset.descriptor);
+  await rename(draft, path);
+  await syncFolder(folder);
+}
+
+/** Puts another descriptor in the place of one that was published or not; the new one is not. */
+export async function saveDescriptor(folder: string, number: number, descriptor: string): Promise<void> {
+  await setPublished(folder, number, false); // first: at worst the old one is published twice
+  await replaceFile(join(pathOf(folder, number), DESCRIPTOR), descriptor);
+}
+
+export async function setPublished(folder: string, number: number, published: boolean): Promise<void> {
+  const mark = join(pathOf(folder, number), PUBLISHED);
+  if (published) return replaceFile(mark, '');
+  await rm(mark, { force: true });
+  await syncFolder(pathOf(folder, number));
+}
+
+export async function deleteKeyset(folder: string, number: number): Promise<void> {
+  const path = pathOf(folder, number);
+  await rename(path, path + DOOMED);
+  await shred(path + DOOMED);
+  await syncFolder(folder);
+}
+
+async function loadKeyset(path: string, number: number): Promise<KeysetFiles> {
+  const [key, descriptor, mark] = await Promise.all(
+    [PACKET_KEY, DESCRIPTOR, PUBLISHED].map((name) => readIfThere(join(path, name))),
+  );
+  if (key === undefined || descriptor === undefined) throw unusable(path);
+  return { number, key: parseKey(key, path), descriptor, published: mark !== undefined };
+}
+
+/** Zeros over the key before it is deleted. A disk that writes elsewhere, or a copy of the folder, still has it. */
+async function shred(path: string): Promise<void> {
+  const keyFile = join(path, PACKET_KEY);
+  try {
+    const { size } = await stat(keyFile);
+    await using file = await open(keyFile, 'r+');
+    await file.write(Buffer.alloc(size), 0, size, 0);
+    await file.sync();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  await rm(path, { recursive: true });
+}
+
+function pathOf(folder: string, number: number): string {
+  return join(folder, `key_${String(number).padStart(4, '0')}`);
+}
+
+function writeKey(key: RsaPrivateKey): string {
+  return key.keyObject.export({ type: 'pkcs1', format: 'pem' }).toString();
+}
+
+function parseKey(pem: string, path: string): RsaPrivateKey {
+  try {
+    return RsaPrivateKey.fromPem(pem);
+  } catch (cause) {
+    throw unusable(path, cause);
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'latin1');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** What a keyset that cannot be used is met with. */
+export function damaged(folder: string, number: number, cause?: unknown): KeyError {
+  return unusable(pathOf(folder, number), cause);
+}
+
+function unusable(path: string, cause?: unknown): KeyError {
+  return new KeyError('key-file', `${path} is not what a node's key should be`, {
+    cause,
+    remedy: 'put it back from a backup, or remove it: a new one is made, and what was sent to the old one is lost',
+  });
+}
