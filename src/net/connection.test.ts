@@ -148,3 +148,29 @@ describe('leaving', () => {
     await expect(here.write('x')).rejects.toEqual(failing('closed'));
   });
 });
+
+describe('release', () => {
+  test('the stream is another’s, with all that has come', async () => {
+    const [a, b] = duplexPair();
+    const here = new Connection(a);
+    b.write('early');
+    await new Promise(setImmediate);
+    const stream = await here.release();
+    const got: Buffer[] = [];
+    stream.on('data', (chunk) => got.push(chunk));
+    b.end(' and late');
+    await new Promise((resolve) => stream.once('end', resolve));
+    expect(String(Buffer.concat(got))).toBe('early and late');
+    await expect(here.line(10, SECOND)).rejects.toEqual(failing('closed'));
+    await here.close(); // touches nothing
+    expect(stream.destroyed).toBe(false);
+    b.destroy();
+  });
+
+  test('not after something was read', async () => {
+    const [here, there] = connectionPair();
+    await there.write('one\ntwo\n');
+    await here.line(10, SECOND);
+    await expect(here.release()).rejects.toEqual(failing('closed'));
+  });
+});

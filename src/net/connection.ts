@@ -178,6 +178,19 @@ export class Connection {
     }
   }
 
+  /**
+   * Gives the stream to somebody else who reads and writes it, such as an HTTP server; this object is of no use afterwards. Only
+   * before anything was read: throws NetError `closed` otherwise.
+   */
+  async release(): Promise<Duplex> {
+    if (this.#failure || this.#held.length > 0) throw this.#failure ?? new NetError('closed', 'this was read from');
+    this.#settle(new NetError('closed', 'the connection is another’s'));
+    // That of `error` stays, as nobody else listens for it yet.
+    for (const [event, listener] of this.#listeners) if (event !== 'error') this.#stream.off(event, listener);
+    await new Promise((resolve) => setImmediate(resolve)); // until the stream knows that nobody listens for `readable`
+    return this.#stream;
+  }
+
   /** Waits for no further line: `line` answers as if the peer had ended. What is in the middle of a line or body goes on. */
   leave(): void {
     this.#leaving = true;

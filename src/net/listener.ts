@@ -7,6 +7,7 @@ import { type Clock, SECOND, sleep, systemClock } from '../base/time.ts';
 import { Connection } from './connection.ts';
 import { type Endpoint, formatEndpoint } from './endpoint.ts';
 import { NetError } from './errors.ts';
+import { sourceOf } from './source.ts';
 import { FORWARD_SECRET, type TlsIdentity } from './tls-identity.ts';
 
 export interface ConnectionLimits {
@@ -154,16 +155,6 @@ function tlsServer(options: ListenOptions, identity: TlsIdentity): TlsServer {
 function secrets({ minVersion = 'TLSv1.2', tls }: ListenOptions, identity: TlsIdentity): SecureContextOptions {
   const ciphers = minVersion === 'TLSv1' ? 'DEFAULT@SECLEVEL=0' : FORWARD_SECRET;
   return { key: identity.key, cert: identity.certificate, minVersion, ciphers, ...tls };
-}
-
-/** An IPv6 user owns a whole /64, so that is what one source is there. */
-function sourceOf(address: string | undefined): string {
-  if (address === undefined) return '';
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
-  const [head = '', tail = ''] = address.split('::');
-  const groups = head.split(':');
-  const missing = 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
-  return [...groups, ...Array<string>(Math.max(0, missing)).fill('0')].slice(0, 4).join(':');
 }
 
 function cannotListen(at: Endpoint, cause: Error): NetError {
