@@ -51,13 +51,9 @@ export function boxKeyOf(publicKey: Uint8Array): Buffer {
   return boxKey;
 }
 
-/** False for what `boxKeyOf` refuses. */
-export function isUsableKey(publicKey: Uint8Array): boolean {
-  try {
-    return boxKeyOf(publicKey).length > 0;
-  } catch {
-    return false;
-  }
+/** Throws SealError `bad-key` for a key that nobody should use, whoever signed it.   spec: cmtp 9 D10 */
+export function checkPublicKey(publicKey: Uint8Array): void {
+  boxKeyOf(publicKey);
 }
 
 /** 64 octets, the same for the same message and key. */
