@@ -1,21 +1,27 @@
 // `postern demo`: an office on temporary data plays a story and shows the wire and what the server could see.
 
 import type { Command } from 'commander';
+import type { AnyCounter } from '../office/settings.ts';
+import type { Listening } from '../post/counter.ts';
 import type { Chapter } from '../post/demo.ts';
-import { makeCommand } from './command.ts';
+import type { Post } from '../post/post.ts';
+import { makeCommand, UsageError } from './command.ts';
 import { facts, harmless, print } from './output.ts';
 
 const WIDTH = 100;
+const ANY_PORT = 'listen = ["127.0.0.1:0"]';
 
 export function demoCommand(): Command {
   return makeCommand(
     'demo',
     'Play a short story on temporary data: what happens, what goes over the wire, what the server sees.',
-    ['postern demo'],
-  ).action(demo);
+    ['postern demo', 'postern demo smallmail'],
+  )
+    .argument('[chapter]', 'the counter whose chapter is told; all of them when none is named')
+    .action(demo);
 }
 
-async function demo(): Promise<void> {
+async function demo(only: string | undefined): Promise<void> {
   const [{ mkdtemp, rm, writeFile }, { tmpdir }, { join }] = await Promise.all([
     import('node:fs/promises'),
     import('node:os'),
@@ -27,20 +33,21 @@ async function demo(): Promise<void> {
     import('../office/office.ts'),
     import('../store/sqlite/open.ts'),
   ]);
+  const chapters = await chaptersOf(counters, only);
   const started = Date.now();
   const path = await mkdtemp(join(tmpdir(), 'postern-demo-'));
   try {
     const folder = dataFolderAt(join(path, 'data'));
     await makeOffice(folder, counters);
     const quiet = ['[log]', 'level = "error"', '[health]', 'listen = []'];
-    const ports = counters.flatMap(({ name }) => [`[${name}]`, 'listen = ["127.0.0.1:0"]']);
-    await writeFile(folder.config, [...quiet, ...ports].join('\n'));
-    const office = await openOffice({ folder, counters, openStore: (file) => openSqliteStore({ file }) });
+    const tables = chapters.flatMap(({ counter, chapter }) => [`[${counter.name}]`, chapter.settings ?? ANY_PORT]);
+    await writeFile(folder.config, [...quiet, ...tables].join('\n'));
+    const told = chapters.map(({ counter }) => counter.name);
+    const office = await openOffice({ folder, counters, only: told, openStore: (file) => openSqliteStore({ file }) });
     try {
-      for (const counter of counters) {
-        const chapter = await counter.chapter?.();
-        const at = office.listening.find((port) => port.counter === counter.title)?.at;
-        if (chapter && at) await tell(chapter, office.post, at);
+      for (const { counter, chapter } of chapters) {
+        const ports = office.listening.filter((port) => port.counter === counter.title);
+        await tell(chapter, office.post, ports);
       }
     } finally {
       await office.close();
@@ -51,15 +58,30 @@ async function demo(): Promise<void> {
   print(`\nThe end, after ${((Date.now() - started) / 1000).toFixed(1)} s. Nothing of it is left on this machine.`);
 }
 
-async function tell(
-  chapter: Chapter,
-  post: Parameters<Chapter['tell']>[0]['post'],
-  at: Parameters<Chapter['tell']>[0]['at'],
-): Promise<void> {
+interface Told {
+  readonly counter: AnyCounter;
+  readonly chapter: Chapter;
+}
+
+/** The chapters to tell, in the order of the counters. Throws UsageError when there is none of that name. */
+async function chaptersOf(counters: readonly AnyCounter[], only: string | undefined): Promise<Told[]> {
+  const with_ = counters.filter(({ chapter }) => chapter !== undefined);
+  const chosen = with_.filter(({ name }) => only === undefined || name === only);
+  if (chosen.length === 0) {
+    throw new UsageError(`the demo has no chapter ${only}`, `there are ${with_.map(({ name }) => name).join(', ')}`);
+  }
+  const told = await Promise.all(chosen.map(async (counter) => ({ counter, chapter: await counter.chapter?.() })));
+  return told.flatMap(({ counter, chapter }) => (chapter === undefined ? [] : [{ counter, chapter }]));
+}
+
+async function tell(chapter: Chapter, post: Post, ports: readonly Listening[]): Promise<void> {
+  const [first] = ports;
+  if (first === undefined) return;
   print(`\n${chapter.title}\n${'='.repeat(chapter.title.length)}`);
   await chapter.tell({
     post,
-    at,
+    at: first.at,
+    ports,
     say: (text) => print(`\n${text}`),
     wire: (way, octets) => {
       for (const line of wireLines(octets)) print(`    ${way === 'sent' ? 'C:' : 'S:'} ${line}`);

@@ -51,6 +51,11 @@ export async function examine(folder: DataFolder, counters: readonly AnyCounter[
     const known = settings;
     await look('certificate', () => certificate(folder, known, clock.now()));
     await look('office', () => running(known, counters));
+    for (const counter of counters.filter(({ name }) => known.office.counters.includes(name))) {
+      for (const { setting, message, remedy } of counter.warnings?.(known.counters[counter.name]) ?? []) {
+        findings.push({ name: counter.name, state: 'warning', says: `${setting}: ${message}`, remedy });
+      }
+    }
   }
   await look('disk', () => disk(folder));
   await look('clock', () => time(folder, clock));

@@ -24,6 +24,8 @@ export interface Counter<Settings> {
   readonly controls?: Controls<Settings>;
   /** Settings that must not be used, each with its remedy; checked before anything is opened. */
   dangers?(settings: Settings): readonly Danger[];
+  /** Settings that are allowed and deserve a word from the doctor. */
+  warnings?(settings: Settings): readonly Danger[];
   /** Where it would listen, so that the office can judge addresses before opening. */
   listens(settings: Settings): readonly Endpoint[];
   open(house: House, settings: Settings): Promise<OpenCounter<Settings>>;

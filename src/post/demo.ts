@@ -3,10 +3,13 @@
 
 import type { Trace } from '../net/connection.ts';
 import type { Endpoint } from '../net/endpoint.ts';
+import type { Listening } from './counter.ts';
 import type { Post } from './post.ts';
 
 export interface Chapter {
   readonly title: string;
+  /** Lines of its counter's table in the demo's configuration; `listen = ["127.0.0.1:0"]` when not given. */
+  readonly settings?: string;
   tell(stage: Stage): Promise<void>;
 }
 
@@ -14,6 +17,8 @@ export interface Stage {
   readonly post: Post;
   /** Where the chapter's counter listens. */
   readonly at: Endpoint;
+  /** All of the counter's ports, when it has several kinds. */
+  readonly ports: readonly Listening[];
   /** One step of the story. */
   say(text: string): void;
   /** Shows each line that goes over a connection, and octets by their number. */

@@ -20,6 +20,8 @@ export const echo: Counter<EchoSettings> = {
   title: 'Echo',
   settings,
   firstSteps: ['postern echo hello'],
+  warnings: ({ greeting }) =>
+    greeting === 'hush' ? [{ setting: 'echo.greeting', message: 'few will hear it', remedy: 'speak up' }] : [],
   listens: ({ listen }) => listen,
   controls: {
     repeat: control<EchoSettings, { text: string }>(z.strictObject({ text: z.string() }), async (desk, { text }) => {
