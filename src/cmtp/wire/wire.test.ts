@@ -13,7 +13,7 @@ import { WireError } from './errors.ts';
 import { formatHead, formatMessage, type Message, parseHead, parseLengths, parseMessage } from './message.ts';
 import { isName, parsePlace, readName, sameDomain } from './names.ts';
 import { makeReplies } from './replies.ts';
-import { parseWord } from './words.ts';
+import { FETCH_WORDS, parseWord, WORDS } from './words.ts';
 
 const failing = (code: string) => expect.objectContaining({ name: WireError.name, code });
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter(isName);
@@ -131,7 +131,7 @@ describe('names', () => {
 
 // spec: cmtp 2, 9 D13
 test('words are upper case and whole, and ours are understood only where they are switched on', () => {
-  const word = (text: string, extended = false) => parseWord(Buffer.from(text), extended);
+  const word = (text: string, ours = false) => parseWord(Buffer.from(text), ours ? [...WORDS, ...FETCH_WORDS] : WORDS);
   expect(word('KEYREQUEST')).toBe('KEYREQUEST');
   for (const text of ['', 'noop', 'NOOPS', 'OBAIXX', 'XLIST']) expect(word(text)).toBeUndefined();
   expect(word('XLIST', true)).toBe('XLIST');
