@@ -148,7 +148,7 @@ export const decodePacket = apiFunction(
     const end = endOfFirstBlock(octets, 'TYPE III ANONYMOUS MESSAGE') ?? octets.length;
     const [message] = readMessages(octets.subarray(0, end));
     if (message === undefined) throw new Mix3BadFormatError('there is no anonymous message in the text');
-    return { packet: delivered(message, options), rest: octets.subarray(end) };
+    return { packet: decodeDelivered(message, options), rest: octets.subarray(end) };
   },
 );
 
@@ -158,7 +158,7 @@ export const decodePacket = apiFunction(
  */
 export const decodeAll = apiFunction((input: string | Uint8Array, options: DecodeOptions = {}): DecodedPacket[] => {
   const octets = typeof input === 'string' ? Buffer.from(input) : asBuffer(input);
-  if (options.text ?? true) return readMessages(octets).map((message) => delivered(message, options));
+  if (options.text ?? true) return readMessages(octets).map((message) => decodeDelivered(message, options));
   const packets: DecodedPacket[] = [];
   for (let rest = octets; rest.length > 0; ) {
     const next = decodePacket(rest, options);
@@ -198,7 +198,8 @@ function ofOneReader(a: DecodedPacket, b: DecodedPacket): boolean {
   return a.keyFingerprint === b.keyFingerprint && a.identity === b.identity;
 }
 
-function delivered({ type, contents, tag }: AnonymousMessage, options: DecodeOptions): DecodedPacket {
+/** An armoured message as `readMessages` gives it. Errors as `decodePacket`, some of them of the layers. */
+export function decodeDelivered({ type, contents, tag }: AnonymousMessage, options: DecodeOptions): DecodedPacket {
   switch (type) {
     case 'plaintext':
     case 'binary':

@@ -7,7 +7,14 @@ import { codeOf, messageOf } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
 import { type Clock, DAY, HOUR, SECOND, startOfDay, systemClock } from '../../base/time.ts';
 import { ServerDescriptor, sameNickname, type When } from '../directory/descriptor.ts';
-import { Directory, type DirectoryServer, latestValid, passes, type ServerFilter } from '../directory/directory.ts';
+import {
+  Directory,
+  type DirectoryOptions,
+  type DirectoryServer,
+  latestValid,
+  passes,
+  type ServerFilter,
+} from '../directory/directory.ts';
 import { type DownloadOptions, downloadDirectoryTo } from '../directory/download.ts';
 import { Mix3BadArgsError } from './errors.ts';
 import { asApi } from './translate.ts';
@@ -21,8 +28,8 @@ const RETRY = HOUR;
 export interface DirectoryStoreOptions extends DownloadOptions {
   /** Holds the cache file and the folder of imported descriptors; made when it is missing. */
   readonly folder: string;
-  /** Where the directory comes from ... */
-  readonly server: Pick<DirectoryServer, 'url'>;
+  /** Where the directory comes from: the first of these that has a good one; none, for who lives on imports ... */
+  readonly server: Pick<DirectoryServer, 'url'> | readonly Pick<DirectoryServer, 'url'>[];
   /** ... and whose signatures count; see `Directory.parse`. */
   readonly knownServers?: readonly DirectoryServer[];
   readonly validate?: boolean;
@@ -71,7 +78,7 @@ export class DirectoryStore {
       if (this.isFresh && !force) return false;
       const options = { ...this.#options, ...(this.#directory === undefined ? {} : { previous: this.#directory }) };
       const path = this.#path(CACHE);
-      this.#directory = await downloadDirectoryTo(path, this.#options.server, options);
+      this.#directory = await this.#download(path, options);
       this.#fetched = this.#clock.now();
       await utimes(path, this.#fetched / SECOND, this.#fetched / SECOND);
       return true;
@@ -160,6 +167,19 @@ export class DirectoryStore {
 
   #all(): ServerDescriptor[] {
     return [...(this.#directory?.descriptors ?? []), ...this.#imported.values()];
+  }
+
+  async #download(path: string, options: DownloadOptions & DirectoryOptions): Promise<Directory> {
+    const servers = [this.#options.server].flat();
+    for (const [place, server] of servers.entries()) {
+      try {
+        return await downloadDirectoryTo(path, server, options);
+      } catch (error) {
+        if (place === servers.length - 1) throw error;
+        this.#warn(`${server.url} has no good directory: ${messageOf(error)}`);
+      }
+    }
+    throw new Mix3BadArgsError('no directory server is known');
   }
 
   async #readCache(): Promise<void> {

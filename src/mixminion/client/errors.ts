@@ -142,3 +142,8 @@ export class Mix3SurbUnusableError extends Mix3BadArgsError {
 export class Mix3BadPassphraseError extends Mix3BadArgsError {
   protected static override readonly status: Mix3Status = Mix3Status.BADPASSPHRASE;
 }
+
+/** Another process holds what is needed: the same may be tried again when it is done. */
+export class Mix3BusyError extends Mix3WantWriteError {
+  protected static override readonly status: Mix3Status = Mix3Status.BUSY;
+}

@@ -5,7 +5,7 @@ import { asBuffer } from '../../base/bytes.ts';
 import { type Random, systemRandom } from '../../base/random.ts';
 import { type Address, exitOf } from '../directory/address.ts';
 import { PAYLOAD_LENGTH } from '../packet/layout.ts';
-import { compress } from '../payload/compress.ts';
+import { compress, isOvercompressed } from '../payload/compress.ts';
 import { countPackets as countEncoded, encodeCompressed } from '../payload/encode.ts';
 import { sealForward } from '../payload/encrypted-forward.ts';
 import { writeHeaderBlock } from '../payload/header-block.ts';
@@ -49,6 +49,8 @@ export interface MessageOptions {
    * block either, and no headers.
    */
   readonly reassembly?: 'server' | 'client';
+  /** Told when the message shrinks so much that its reader will have to insist on inflating it. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface PackageOptions extends MessageOptions {
@@ -118,8 +120,13 @@ function planOf(text: string | Uint8Array, address: Address, options: MessageOpt
   if (raw && block.length > 1) throw new Mix3BadArgsError('headers are for an exit server that reads the message');
   const exit = address.type === 'reply' ? undefined : exitOf(address);
   const encrypted = 'recipientKey' in address && address.recipientKey !== undefined;
+  const whole = raw ? message : Buffer.concat([block, message]);
+  const compressed = compress(whole);
+  // spec: mixminion-e2e 3.1
+  if (isOvercompressed(whole.length, compressed.length))
+    options.onWarning?.('the message shrinks so much that its reader will be asked whether it is a trap');
   return {
-    compressed: compress(raw ? message : Buffer.concat([block, message])),
+    compressed,
     overhead: encrypted ? ENCRYPTED_OVERHEAD : 0,
     // spec: mixminion-e2e 6.4
     exitPrefix:

@@ -24,6 +24,7 @@ export const Mix3Status = {
   NETWORK: 110,
   SURB_UNUSABLE: 111,
   BADPASSPHRASE: 112,
+  BUSY: 113,
 } as const;
 
 export type Mix3Status = (typeof Mix3Status)[keyof typeof Mix3Status];
@@ -51,6 +52,7 @@ const TEXTS: Readonly<Record<Mix3Status, string>> = {
   [Mix3Status.NETWORK]: 'no connection',
   [Mix3Status.SURB_UNUSABLE]: 'no usable reply block',
   [Mix3Status.BADPASSPHRASE]: 'wrong passphrase',
+  [Mix3Status.BUSY]: 'another process is at work here',
 };
 
 const NAMES = new Map<number, string>(Object.entries(Mix3Status).map(([name, status]) => [status, `MIX3_${name}`]));
