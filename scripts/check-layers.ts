@@ -20,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['mixminion/client'],
   ['mixminion/pool', 'mixminion/exit', 'mixminion/authority'],
   ['mixminion/node'],
-  ['smallmail', 'cmtp', 'immp', 'ima'],
+  ['smallmail', 'cmtp', 'immp', 'ima', 'nym'],
   ['office'],
   ['cli'],
 ];
