@@ -4,6 +4,7 @@
 import { constants, createPublicKey, generateKeyPair, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { equalBytes } from '../../base/bytes.ts';
+import { Recent } from '../../base/recent.ts';
 import { HOUR, SECOND } from '../../base/time.ts';
 import { type RsaPrivateKey, RsaPublicKey } from '../../crypto/rsa.ts';
 import * as der from './der.ts';
@@ -17,6 +18,7 @@ const ORGANISATION = 'Mixminion network';
 const SERIAL_EPOCH = 1_041_397_200;
 const SLACK = 2 * HOUR;
 const LIFETIME = 24 * HOUR;
+const MAX_LINK_KEYS = 4096;
 
 /** Of the link key and the signatures. Old servers know nothing better than `mixminion-0.0.8`. */
 const STRENGTHS = {
@@ -70,6 +72,22 @@ export async function makeLinkCertificates(options: {
 }
 
 /**
+ * Whose identity the keys of links proved to be, each by the SHA-1 of its DER: while a link key lasts, the next connection
+ * need not check its certificates again.
+ */
+export class LinkKeys {
+  readonly #owners = new Recent<string, Buffer>(MAX_LINK_KEYS);
+
+  ownerOf(linkKey: Buffer): Buffer | undefined {
+    return this.#owners.get(linkKey.toString('latin1'));
+  }
+
+  remember(linkKey: Buffer, keyId: Buffer): void {
+    this.#owners.set(linkKey.toString('latin1'), keyId);
+  }
+}
+
+/**
  * Whether a server that showed these certificates, the link's own first, is the one with the key id `expected`. Throws
  * MmtpError `mmtp-auth` when it is not. `now` in milliseconds since 1970 UTC.
  */
@@ -77,16 +95,24 @@ export function checkLinkCertificates(
   certificates: readonly X509Certificate[],
   expected: Uint8Array,
   now: number,
+  known = new LinkKeys(),
 ): void {
   const [link, identity] = certificates;
   if (link === undefined) throw refused('the server shows no certificate');
   if (now < link.validFromDate.getTime() || now > link.validToDate.getTime())
     throw refused('the certificate of the link is not valid now', 'are the clocks of both machines right?');
   if (equalBytes(expected, ANY_KEY_ID)) return;
-  if (equalBytes(keyIdOf(link), expected)) throw refused('the link uses the identity key itself'); // older than 0.0.4
-  if (identity === undefined || certificates.length !== 2) throw refused('the server does not show two certificates');
+  const linkKey = keyIdOf(link);
+  if (equalBytes(linkKey, expected)) throw refused('the link uses the identity key itself'); // older than 0.0.4
+  const owner = known.ownerOf(linkKey) ?? ownerOf(link, identity, certificates.length);
+  known.remember(linkKey, owner); // also when it is another than was meant
+  if (!equalBytes(owner, expected)) throw refused('this is another server than the one that was meant');
+}
+
+function ownerOf(link: X509Certificate, identity: X509Certificate | undefined, length: number): Buffer {
+  if (identity === undefined || length !== 2) throw refused('the server does not show two certificates');
   if (!link.verify(identity.publicKey)) throw refused('the certificate of the link is not signed by the identity key');
-  if (!equalBytes(keyIdOf(identity), expected)) throw refused('this is another server than the one that was meant');
+  return keyIdOf(identity);
 }
 
 function nameOf(commonName: string): Buffer {

@@ -7,66 +7,71 @@ import { messageOf } from '../../base/errors.ts';
 import { type Random, systemRandom } from '../../base/random.ts';
 import { type Clock, MINUTE, SECOND, systemClock } from '../../base/time.ts';
 import { Connection } from '../../net/connection.ts';
-import type { Endpoint } from '../../net/endpoint.ts';
 import { NetError } from '../../net/errors.ts';
+import type { Acknowledgement } from './carrier.ts';
 import { MmtpError } from './errors.ts';
-import { type Hop, openLink } from './link.ts';
+import { type Hop, type LinkOptions, openLink } from './link.ts';
 import * as wire from './wire.ts';
 
 /** Units on their way without an answer. */
 const WINDOW = 6;
-/** Octets that a peer may still send after we said goodbye. */
-const MAX_FAREWELL = 128;
+/** How long the peer may take to say goodbye in return. */
 const FAREWELL_TIME = 2 * SECOND;
 
-export interface MmtpOptions {
-  /** How long the peer may do nothing, connecting included, in milliseconds; 2 minutes when not given.   spec: mixminion-mmtp 4 */
+export interface MmtpOptions extends Omit<LinkOptions, 'clock' | 'timeout'> {
+  /** How long the peer may do nothing while something is wanted of it, connecting included, in milliseconds; 2 minutes when not given.   spec: mixminion-mmtp 4 */
   readonly timeout?: number;
-  /** Reaches servers of the old family too, by TLS that is weak. */
-  readonly compat?: 'mixminion-0.0.8';
-  /** Goes through this SOCKS5 proxy, such as tor. */
-  readonly proxy?: Endpoint | undefined;
   /** The versions to offer. Only 0.3 is spoken, whatever else is offered. */
   readonly versions?: readonly string[];
   readonly clock?: Clock;
   /** Fills padding units. */
   readonly random?: Random;
+  /** Awaited before each unit is written, with its octets: resolves when there is bandwidth for them. */
+  readonly pace?: ((octets: number) => Promise<void>) | undefined;
 }
 
 interface Waiting {
   readonly expected: wire.ExpectedAnswers;
-  /** Settles when the unit has left. */
-  written: Promise<void>;
   readonly answered: PromiseWithResolvers<wire.Answer>;
 }
 
 export class MmtpConnection {
   readonly hop: Hop;
   readonly #options: MmtpOptions;
+  readonly #clock: Clock;
   readonly #timeout: number;
   #socket: TLSSocket | undefined;
   #connection: Connection | undefined;
   #failure: MmtpError | undefined;
-  /** The oldest first. */
+  /** Written and not answered; the oldest first. */
   readonly #waiting: Waiting[] = [];
   /** Answers that `awaitAcks` will ask for. */
   #unclaimed: Promise<wire.Answer>[] = [];
   /** The unit before: units leave one after another. */
-  #turn: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
   #room: PromiseWithResolvers<void> | undefined;
-  #reading = false;
+  /** Ends when no answer can come any more. */
+  #reading: Promise<void> = Promise.resolve();
+  /** When the peer was last asked for something, or gave it. */
+  #active = 0;
   readonly #counts = { packets: 0, padding: 0, acks: 0 };
 
   /** Nothing is sent before `connect`. */
   constructor(hop: Hop, options: MmtpOptions = {}) {
     this.hop = hop;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#timeout = options.timeout ?? 2 * MINUTE;
   }
 
-  /** Undefined before `connect` and after the end. */
+  /** Undefined before `connect` and after the end, the peer's too. */
   get socket(): TLSSocket | undefined {
     return this.#socket;
+  }
+
+  /** What ended it, or `mmtp-closed` once `close` was called; undefined while it can be used. */
+  get failure(): MmtpError | undefined {
+    return this.#failure;
   }
 
   /** Packets and padding units sent, those in part too, and answers received. */
@@ -77,20 +82,21 @@ export class MmtpConnection {
   /** Opens the link and agrees on the version. Throws MmtpError, after which this connection is of no more use. */
   async connect(): Promise<void> {
     if (this.#socket || this.#failure) throw new MmtpError('mmtp-closed', 'a connection is opened once');
-    const { clock = systemClock, compat, proxy, versions = [wire.VERSION] } = this.#options;
+    const { versions = [wire.VERSION] } = this.#options;
     try {
-      const socket = await openLink(this.hop, { clock, timeout: this.#timeout, compat, proxy });
+      const socket = await openLink(this.hop, { ...this.#options, clock: this.#clock, timeout: this.#timeout });
       if (this.#failure) {
         socket.destroy();
         throw this.#failure;
       }
-      const connection = new Connection(socket, { clock, writeTimeout: this.#timeout });
+      const connection = new Connection(socket, { clock: this.#clock, writeTimeout: this.#timeout });
       this.#socket = socket;
       this.#connection = connection;
       await connection.write(wire.writeVersions(versions));
       const agreed = wire.writeVersions([wire.VERSION]);
       const answer = await connection.block(agreed.length, this.#timeout);
       if (!equalBytes(answer, agreed)) throw new MmtpError('mmtp-protocol', 'the server does not choose MMTP 0.3');
+      this.#reading = this.#readAnswers(connection);
     } catch (error) {
       throw this.#fail(error);
     }
@@ -98,13 +104,12 @@ export class MmtpConnection {
 
   /** Resolves when the packet of 32768 octets is written: whether it arrived is for `awaitAcks` to say. */
   async sendPacket(packet: Uint8Array): Promise<void> {
-    await this.#send({ kind: 'SEND', body: packet }, true).written;
+    await this.#sendUnclaimed({ kind: 'SEND', body: packet });
   }
 
   /** Sends 32768 octets that mean nothing, random ones when none are given.   spec: mixminion-mmtp 6 */
   async sendPadding(octets?: Uint8Array): Promise<void> {
-    const { random = systemRandom } = this.#options;
-    await this.#send({ kind: 'JUNK', body: octets ?? random.bytes(wire.BODY_LENGTH) }, true).written;
+    await this.#sendUnclaimed(this.#padding(octets));
   }
 
   /**
@@ -121,25 +126,25 @@ export class MmtpConnection {
   }
 
   /** Sends one packet and waits for its own answer. Throws MmtpError when the connection ends before. */
-  async deliver(packet: Uint8Array): Promise<'received' | 'rejected'> {
-    const { written, answered } = this.#send({ kind: 'SEND', body: packet }, false);
-    const [answer] = await Promise.all([answered, written]);
-    return answer === 'RECEIVED' ? 'received' : 'rejected';
+  async deliver(packet: Uint8Array): Promise<Acknowledgement> {
+    return (await this.#sendAndWait({ kind: 'SEND', body: packet })) === 'RECEIVED' ? 'received' : 'rejected';
+  }
+
+  /** Sends one padding unit and waits for its answer. Throws MmtpError when the connection ends before. */
+  async pad(): Promise<void> {
+    await this.#sendAndWait(this.#padding());
   }
 
   /** Waits for the answers that are still out, says goodbye, and gives the peer a moment to do the same. Never throws. */
   async close(): Promise<void> {
     await this.#turn;
     await Promise.allSettled(this.#waiting.map(({ answered }) => answered.promise));
-    const [socket, connection] = [this.#socket, this.#connection];
-    if (socket === undefined || connection === undefined || this.#failure) return this.destroy();
+    if (this.#socket === undefined || this.#failure) return this.destroy();
     this.#failure = new MmtpError('mmtp-closed', 'the connection is closed');
-    socket.end();
-    try {
-      await connection.block(MAX_FAREWELL + 1, FAREWELL_TIME);
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error; // it ended, as it should, or it takes too long
-    }
+    this.#socket.end();
+    const cancel = this.#clock.timer(FAREWELL_TIME, () => this.destroy());
+    await this.#reading; // whatever comes now but the peer's own goodbye ends it too
+    cancel();
     this.destroy();
   }
 
@@ -148,56 +153,85 @@ export class MmtpConnection {
     this.#fail(new MmtpError('mmtp-closed', 'the connection is closed'));
   }
 
-  #send(unit: wire.Unit, claimLater: boolean): { written: Promise<void>; answered: Promise<wire.Answer> } {
-    const octets = wire.writeUnit(unit);
-    const waiting: Waiting = {
-      expected: wire.expectedAnswers(unit),
-      written: Promise.resolve(),
-      answered: Promise.withResolvers(),
-    };
-    const written = this.#turn.then(() => this.#write(octets, unit.kind, waiting));
-    this.#turn = written.catch((error) => waiting.answered.reject(error));
-    const answered = waiting.answered.promise;
-    answered.catch(() => {}); // it may be claimed later, or by `written` failing too
-    if (claimLater) this.#unclaimed.push(answered);
-    return { written, answered };
+  #padding(octets?: Uint8Array): wire.Unit {
+    return { kind: 'JUNK', body: octets ?? (this.#options.random ?? systemRandom).bytes(wire.BODY_LENGTH) };
   }
 
-  async #write(octets: Buffer, kind: wire.Unit['kind'], waiting: Waiting): Promise<void> {
+  async #sendUnclaimed(unit: wire.Unit): Promise<void> {
+    const { written, answered } = this.#send(unit);
+    this.#unclaimed.push(answered);
+    await written;
+  }
+
+  async #sendAndWait(unit: wire.Unit): Promise<wire.Answer> {
+    const { written, answered } = this.#send(unit);
+    const [answer] = await Promise.all([answered, written]);
+    return answer;
+  }
+
+  /** Both promises fail with what ended the connection; `answered` need not be awaited. */
+  #send(unit: wire.Unit): { written: Promise<void>; answered: Promise<wire.Answer> } {
+    if (unit.body.byteLength !== wire.BODY_LENGTH) throw new RangeError(`a packet has ${wire.BODY_LENGTH} octets`);
+    const answered = Promise.withResolvers<wire.Answer>();
+    answered.promise.catch(() => {});
+    const written = this.#turn.then(() => this.#write(unit, answered));
+    this.#turn = written.catch((error) => answered.reject(error));
+    return { written, answered: answered.promise };
+  }
+
+  async #write(unit: wire.Unit, answered: Waiting['answered']): Promise<void> {
     while (this.#waiting.length >= WINDOW && !this.#failure) {
       this.#room ??= Promise.withResolvers();
       await this.#room.promise;
     }
+    if (!this.#failure) await this.#options.pace?.(wire.UNIT_LENGTH);
     const connection = this.#connection;
     if (this.#failure) throw this.#failure;
     if (connection === undefined) throw new MmtpError('mmtp-closed', 'the connection is not open yet');
-    this.#counts[kind === 'SEND' ? 'packets' : 'padding'] += 1;
-    this.#waiting.push(waiting);
-    waiting.written = connection.write(octets).catch((error) => {
+    const hashed = wire.hashed(unit);
+    this.#counts[unit.kind === 'SEND' ? 'packets' : 'padding'] += 1;
+    this.#waiting.push({ expected: wire.expectedAnswers(hashed), answered });
+    this.#active = this.#clock.now();
+    try {
+      await connection.write(wire.writeUnit(hashed));
+    } catch (error) {
       throw this.#fail(error);
-    });
-    void this.#readAnswers(connection);
-    await waiting.written;
+    }
+    this.#active = this.#clock.now();
   }
 
-  /** Takes answers for as long as a unit waits for one; a stray answer is then met by the next unit, and fits it not. */
+  /** Takes answers until the connection ends, so that the peer's goodbye is noticed also when nothing is under way. */
   async #readAnswers(connection: Connection): Promise<void> {
-    if (this.#reading) return;
-    this.#reading = true;
     try {
-      for (let oldest = this.#waiting[0]; oldest !== undefined; oldest = this.#waiting[0]) {
-        await oldest.written;
+      while (await this.#somethingCame(connection)) {
         const octets = await connection.block(wire.ANSWER_LENGTH, this.#timeout);
+        const oldest = this.#waiting[0];
+        if (oldest === undefined) throw new MmtpError('mmtp-protocol', 'the server answers what was not sent');
         const answer = wire.readAnswer(octets, oldest.expected);
         this.#waiting.shift();
         this.#counts.acks += 1;
+        this.#active = this.#clock.now();
         oldest.answered.resolve(answer);
         this.#makeRoom();
       }
+      this.#fail(new MmtpError('mmtp-closed', 'the server closed the connection'));
     } catch (error) {
       this.#fail(error);
-    } finally {
-      this.#reading = false;
+    }
+  }
+
+  /** Waits without an end while nothing is asked of the peer. False when it said goodbye. Throws NetError `timeout`. */
+  async #somethingCame(connection: Connection): Promise<boolean> {
+    for (;;) {
+      const idle = this.#waiting.length === 0;
+      const left = idle ? this.#timeout : this.#active + this.#timeout - this.#clock.now();
+      try {
+        return await connection.awaitLine(Math.max(0, left));
+      } catch (error) {
+        const timeout = error instanceof NetError && error.code === 'timeout';
+        const stillTime = this.#waiting.length === 0 || this.#clock.now() < this.#active + this.#timeout;
+        if (!timeout || !stillTime) throw error;
+      }
     }
   }
 
