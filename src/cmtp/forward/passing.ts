@@ -1,10 +1,6 @@
 // What the counter and its forwarding say to each other: a message for another domain, who hands it in, what becomes of it.
 
-/** `account@domain`; the empty account is the server itself.   spec: cmtp 5 */
-export interface Place {
-  readonly account: string;
-  readonly domain: string;
-}
+import type { Place } from '../wire/names.ts';
 
 /** A message on its way through, its log in hand and the rest still on the wire. */
 export interface Passing {
@@ -50,4 +46,9 @@ export interface Forward {
    * cannot be had now, or when `asker` has no right to ask. The caller signs it with its own key.   spec: cmtp 9 D9
    */
   keyOf(place: Place, asker: Asker): Promise<Uint8Array | undefined>;
+  /**
+   * Tells `sender` that his message to `about` was not delivered: for an old client, which hears no answer to MAIL. Durable
+   * when this resolves. A message of the empty account is never answered.   spec: cmtp 9 D11, D12
+   */
+  bounce(sender: Place, about: Place, reason: string): Promise<void>;
 }

@@ -1,0 +1,74 @@
+// Opening a message with the reader's keys. Nothing in it vouches for its sender but a signature of his, if there is one.
+// spec: cmtp 3, 5, 9 D16, D17, D19, D20
+
+import { PosternError } from '../../base/errors.ts';
+import { open } from '../crypto/box.ts';
+import type { KeyPair } from '../crypto/keys.ts';
+import { logLines } from '../forward/trace.ts';
+import { type Message, parseMessage } from '../wire/message.ts';
+import type { Address } from './address.ts';
+import { type Attachment, readAttachment } from './attachment.ts';
+import { type Body, readBody } from './body.ts';
+import { ClientError } from './errors.ts';
+import { isSignature, verifyParts } from './sender-signature.ts';
+
+export interface OpenMessage extends Body {
+  readonly to: Address;
+  /** Whoever the message says it is from; the empty account is a server. */
+  readonly from: Address;
+  /** What servers on the way say that they did. Nobody vouches for it. */
+  readonly log: readonly string[];
+  readonly attachments: readonly Attachment[];
+  /** Of `from`: `unknown` when his key is not at hand to check it. */
+  readonly signature: 'none' | 'good' | 'bad' | 'unknown';
+}
+
+/** Gives the Ed25519 key of a sender, if it can be had. */
+export type KeyOf = (sender: Address) => Promise<Uint8Array | undefined>;
+
+/** Opens a whole message with the first of `pairs` that fits. Throws ClientError `unreadable`. */
+export async function openMessage(octets: Uint8Array, pairs: readonly KeyPair[], keyOf: KeyOf): Promise<OpenMessage> {
+  const message = parse(octets);
+  const [body, ...files] = unsealed(message, pairs);
+  const signed = files.find(isSignature);
+  const others = files.filter((file) => !isSignature(file));
+  const { to, from } = message;
+  let signature: OpenMessage['signature'] = 'none';
+  if (signed !== undefined) {
+    const key = await keyOf(from);
+    const isGood = key && verifyParts(signed, { to, from, body, files: others }, key);
+    signature = key === undefined ? 'unknown' : isGood ? 'good' : 'bad';
+  }
+  return {
+    to,
+    from,
+    log: logLines(message.log),
+    ...readBody(body),
+    attachments: others.map(readAttachment),
+    signature,
+  };
+}
+
+/** Envelope and sizes of a message, without opening it. Throws ClientError `unreadable`. */
+export function parse(octets: Uint8Array): Message {
+  try {
+    return parseMessage(octets);
+  } catch (cause) {
+    throw new ClientError('unreadable', 'this message is damaged', { cause });
+  }
+}
+
+function unsealed(message: Message, pairs: readonly KeyPair[]): [Buffer, ...Buffer[]] {
+  if (message.version === 0) return [message.body, ...message.attachments]; // spec: cmtp 9 D18
+  if (message.version !== 1) throw new ClientError('unreadable', `a message of the unknown version ${message.version}`);
+  for (const pair of pairs) {
+    try {
+      return [open(message.body, pair), ...message.attachments.map((file) => open(file, pair))];
+    } catch (error) {
+      if (!(error instanceof PosternError)) throw error;
+    }
+  }
+  throw new ClientError('unreadable', 'no key here opens this message', {
+    remedy: 'was it sealed to a key of before? Bring that one in: postern cmtp key import',
+  });
+}
