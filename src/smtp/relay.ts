@@ -49,7 +49,7 @@ export interface Relayed {
 
 /**
  * Sends one message. Resolves when the relay has answered for every recipient, even if it took none of them; throws
- * SmtpRelayError when the message as a whole did not get there.   spec: RFC 5321, 3207, 8314
+ * SmtpRelayError when the message as a whole did not get there. RFC 5321, 3207, 8314.
  */
 export async function relayMail(request: RelayRequest): Promise<Relayed> {
   const { relay, clock, timeout = TIMEOUT, signal } = request;

@@ -1,0 +1,112 @@
+// Exit type FRAGMENT: the parts of messages that this server puts together for its senders.   spec: mixminion-server 4.4
+
+import { toHex } from '../../base/bytes.ts';
+import { type Clock, DAY, startOfDay } from '../../base/time.ts';
+import { PayloadError } from '../payload/errors.ts';
+import { recognizePayload } from '../payload/payload.ts';
+import { ReassemblyPool, type ReassemblyStorage } from '../payload/reassembly.ts';
+import { isReady } from '../payload/reassembly-state.ts';
+import { type ExitAddress, parseExitPrefix } from '../payload/server-fragment.ts';
+
+/** Fragments come as plain forward messages to nobody in particular. */
+const IDENTITY = '';
+/** Messages begun and not complete. Each costs its sender at least one packet. */
+const MAX_OPEN = 100_000;
+/** How long a finished message is remembered, so that a late fragment begins nothing: longer than a packet key lives. */
+const MEMORY = 60 * DAY;
+
+export interface FragmentsOptions {
+  readonly clock: Clock;
+  readonly storage: ReassemblyStorage;
+  /** Octets of a compressed message, its exit prefix included. */
+  readonly maximumSize: number;
+  /** How long a message may take to become complete, ms. */
+  readonly maximumInterval: number;
+}
+
+/** A message that is whole, its own exit type and address in front. */
+export type WholeMessage = ExitAddress & { readonly id: string; readonly compressed: Buffer };
+
+export class Fragments {
+  readonly #options: FragmentsOptions;
+  readonly #pool: ReassemblyPool;
+  readonly #open: Set<string>;
+  readonly #ready: Set<string>;
+  #swept = 0;
+
+  private constructor(options: FragmentsOptions, pool: ReassemblyPool, open: Set<string>, ready: Set<string>) {
+    this.#options = options;
+    this.#pool = pool;
+    this.#open = open;
+    this.#ready = ready;
+  }
+
+  /** Picks up what an earlier run left. */
+  static async open(options: FragmentsOptions): Promise<Fragments> {
+    const pool = new ReassemblyPool(options.storage, { clock: options.clock, maxSize: options.maximumSize });
+    const open = (await pool.messages()).filter(({ status }) => status === 'open');
+    const ids = (states: typeof open) => new Set(states.map(({ id }) => id));
+    return new Fragments(options, pool, ids(open), ids(open.filter(isReady)));
+  }
+
+  /** Keeps one packet's payload. Returns why it was dropped, or undefined when it is kept.   spec: mixminion-e2e 7 */
+  async take(routingInfo: Uint8Array, payload: Buffer): Promise<string | undefined> {
+    if (routingInfo.length > 0) return 'fragment-address';
+    const fragment = recognized(payload);
+    if (fragment === undefined) return 'not-a-fragment';
+    const id = toHex(fragment.messageId);
+    if (this.#open.size >= MAX_OPEN && !this.#open.has(id)) return 'fragments-full';
+    const { result, ready, ...why } = await this.#pool.add(fragment, IDENTITY);
+    if (result === 'rejected') this.#forget(id);
+    if (result === 'stored') this.#open.add(id);
+    if (ready) this.#ready.add(id);
+    return 'reason' in why ? `fragment-${why.reason}` : undefined;
+  }
+
+  /**
+   * Gives each message that is whole to `accept`, which keeps it durably, and lets its fragments go. Counts in `dropped`
+   * what cannot be read. What `accept` throws leaves the message for the next time.
+   */
+  async collect(accept: (message: WholeMessage) => Promise<void>, dropped: (reason: string) => void): Promise<void> {
+    for (const id of this.#ready) {
+      try {
+        await accept({ id, ...parseExitPrefix(await this.#pool.read(id)) });
+        await this.#pool.complete(id);
+      } catch (error) {
+        if (!(error instanceof PayloadError)) throw error;
+        dropped('fragment-prefix');
+        await this.#pool.reject(id);
+      }
+      this.#forget(id);
+    }
+    await this.#sweep(dropped);
+  }
+
+  /** Once a day: dates are kept by the day.   spec: mixminion-e2e 7 */
+  async #sweep(dropped: (reason: string) => void): Promise<void> {
+    const today = startOfDay(this.#options.clock.now());
+    if (this.#swept === today) return;
+    this.#swept = today;
+    const expired = await this.#pool.expire(this.#options.maximumInterval);
+    for (let message = 0; message < expired; message += 1) dropped('fragments-expired');
+    await this.#pool.forgetFinished(MEMORY);
+    if (expired === 0) return;
+    const left = new Set((await this.#pool.messages()).filter(({ status }) => status === 'open').map(({ id }) => id));
+    for (const id of this.#open) if (!left.has(id)) this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#open.delete(id);
+    this.#ready.delete(id);
+  }
+}
+
+function recognized(payload: Buffer) {
+  try {
+    const found = recognizePayload(payload);
+    return found?.kind === 'fragment' ? found : undefined;
+  } catch (error) {
+    if (error instanceof PayloadError) return undefined;
+    throw error;
+  }
+}
