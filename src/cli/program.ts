@@ -8,6 +8,7 @@ import { AlreadySaid, makeCommand, UsageError } from './command.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { mixCommand } from './mix.ts';
 import { exportCommand, importCommand } from './move.ts';
 import { harmless, print } from './output.ts';
 import { pinsCommand } from './pins.ts';
@@ -24,6 +25,7 @@ const groups: readonly (() => Command)[] = [
   serveCommand,
   demoCommand,
   smallmailCommand,
+  mixCommand,
   pinsCommand,
   configCommand,
   doctorCommand,

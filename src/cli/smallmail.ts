@@ -1,10 +1,10 @@
 // `postern smallmail`: what the client can do, as one table of commands. What they do lies in `smallmail/`, loaded when run.
 
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../base/text.ts';
 import { SECOND } from '../base/time.ts';
-import type { Endpoint } from '../net/endpoint.ts';
 import { makeCommand, withJsonOption } from './command.ts';
+import { withHomeOption, withProxyOption } from './user-folder.ts';
 
 const DEFAULT_SERVER = 'localhost:1995';
 
@@ -195,28 +195,12 @@ function servers(): Command {
 
 /** Options of commands that only work on the client's folder. */
 function offline(command: Command): Command {
-  return withJsonOption(command).option(
-    '--home <folder>',
-    "the client's folder (default: $POSTERN_HOME, else postern in your data folder)",
-  );
+  return withHomeOption(withJsonOption(command));
 }
 
 /** Options of commands that go out to servers. */
 function online(command: Command): Command {
-  return offline(command).addOption(
-    new Option('--proxy <socks5://host:port>', 'go through this proxy, such as tor, which then also resolves all names')
-      .argParser(parseProxy)
-      .env('POSTERN_PROXY'),
-  );
-}
-
-function parseProxy(text: string): Endpoint {
-  const [, host = '', port = ''] = /^socks5h?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+):(\d{1,5})\/?$/i.exec(text) ?? [];
-  const number = Number(port);
-  if (host === '' || number < 1 || number > 65535) {
-    throw new InvalidArgumentError('it looks like socks5://127.0.0.1:9050');
-  }
-  return { host: host.replace(/^\[|\]$/g, ''), port: number };
+  return withProxyOption(offline(command));
 }
 
 function parseNumber(text: string): number {

@@ -1,36 +1,26 @@
 // What the SmallMail commands share: the folder they work in, the courier that goes out for them, keys and their passphrases.
 
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { systemRandom } from '../../base/random.ts';
 import { MINUTE, systemClock } from '../../base/time.ts';
-import type { Endpoint } from '../../net/endpoint.ts';
 import { makeDial } from '../../smallmail/client/circuits.ts';
 import type { Courier } from '../../smallmail/client/courier.ts';
 import { type Home, type OwnMailbox, openHome } from '../../smallmail/client/home.ts';
 import { isSealed, type OwnKey, openKeyPair } from '../../smallmail/client/key-pair.ts';
 import type { JsonOption } from '../command.ts';
 import { showProgress } from '../output.ts';
+import { type HomeOption, type ProxyOption, userFolder } from '../user-folder.ts';
 import { askSecret } from './ask.ts';
 
 /** How long a letter may wait before it leaves.   spec: smallmail 2.11 */
 const LONGEST_DELAY = 10 * MINUTE;
-const OTHERS = 0o077;
 
-export interface OfflineOptions extends JsonOption {
-  readonly home?: string;
-}
+export interface OfflineOptions extends JsonOption, HomeOption {}
 
-export interface OnlineOptions extends OfflineOptions {
-  readonly proxy?: Endpoint;
-}
+export interface OnlineOptions extends OfflineOptions, ProxyOption {}
 
 /** The client's folder, made when it is not there. What this process writes from now on is for its owner alone. */
-export async function homeOf({ home }: OfflineOptions): Promise<Home> {
-  process.umask(OTHERS);
-  const { POSTERN_HOME, XDG_DATA_HOME } = process.env;
-  const folder = home ?? (POSTERN_HOME || join(XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'postern'));
-  return openHome(join(resolve(folder), 'smallmail'));
+export async function homeOf(options: OfflineOptions): Promise<Home> {
+  return openHome(userFolder(options, 'smallmail'));
 }
 
 /** Runs `work` with a courier for the client's folder, and a bar on the terminal while letters are on their way. */

@@ -58,7 +58,7 @@ export interface PathQuestion {
  */
 export async function composePackets(desk: ComposingDesk, draft: Draft): Promise<Packet[]> {
   const { message, to, headers = {}, reassembly = 'server', path } = draft;
-  const isReply = isSurbs(to);
+  const isReply = !('type' in to);
   const address: Address = isReply ? { type: 'reply' } : to;
   const options = { headers, reassembly: isReply ? 'server' : reassembly, onWarning: desk.warn } as const;
   const payloads = packageMessage({ message, address, random: desk.random, ...options });
@@ -105,8 +105,4 @@ export function choosePaths(desk: ComposingDesk, count: number, question: PathQu
     clock,
   };
   return generatePaths(count, options);
-}
-
-function isSurbs(to: Address | readonly Surb[]): to is readonly Surb[] {
-  return Array.isArray(to);
 }

@@ -10,7 +10,7 @@ import type { Hop } from '../mmtp/link.ts';
 import { openClientHome } from './client-home.ts';
 import type { ClientSettings } from './client-settings.ts';
 import { Mix3BusyError, type Mix3Error } from './errors.ts';
-import { PacketQueue, type QueuedPacket } from './packet-queue.ts';
+import { isOneOf, PacketQueue, type QueuedPacket } from './packet-queue.ts';
 import { type DeliveryOptions, deliverParcels } from './sending.ts';
 import { asApi } from './translate.ts';
 
@@ -62,12 +62,7 @@ export function flushQueue(queue: PacketQueue, options: FlushOptions = {}): Prom
 
 function choose(waiting: readonly QueuedPacket[], { only, servers, count, random = systemRandom }: FlushOptions) {
   const named = only && new Set(only);
-  const wanted = servers?.map((name) => name.toLowerCase());
-  const fitting = waiting.filter(
-    ({ id, firstHop }) =>
-      (named?.has(id) ?? true) &&
-      (wanted?.some((name) => [firstHop.host, firstHop.nickname].some((own) => own?.toLowerCase() === name)) ?? true),
-  );
+  const fitting = waiting.filter(({ id, firstHop }) => (named?.has(id) ?? true) && isOneOf(firstHop, servers));
   return shuffle(random, fitting).slice(0, count);
 }
 

@@ -118,10 +118,13 @@ export class PacketQueue {
     });
   }
 
-  /** Takes out what was queued before the midnight of `before`; resolves to how many packets. */
-  clean(before: Date): Promise<number> {
+  /** Takes out what was queued before the midnight of `before`, for these servers only when they are named. */
+  clean(before: Date, servers?: readonly string[]): Promise<number> {
     return asApi(async () => {
-      const old = (await this.list()).filter(({ queued }) => queued.getTime() < startOfDay(before.getTime()));
+      const limit = startOfDay(before.getTime());
+      const old = (await this.list()).filter(
+        ({ queued, firstHop }) => queued.getTime() < limit && isOneOf(firstHop, servers),
+      );
       for (const { id } of old) await this.remove(id);
       return old.length;
     });
@@ -150,6 +153,12 @@ export class PacketQueue {
     }
     return undefined;
   }
+}
+
+/** Whether a server is among those named, by nickname or host name in any case; any is when none are named. */
+export function isOneOf({ nickname, host }: Hop, names: readonly string[] | undefined): boolean {
+  const own = [nickname, host].map((name) => name?.toLowerCase());
+  return names === undefined || names.some((name) => own.includes(name.toLowerCase()));
 }
 
 async function write(path: string, { bytes, firstHop }: Packet, queued: number): Promise<void> {

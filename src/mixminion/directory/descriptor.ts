@@ -149,6 +149,11 @@ export class ServerDescriptor {
     return found?.entries.filter(({ key }) => key === field).map(({ value }) => value) ?? [];
   }
 
+  /** Where each of its lines stands, in order. */
+  get places(): { readonly section: string; readonly key: string }[] {
+    return this.#sections.flatMap(({ name, entries }) => entries.map(({ key }) => ({ section: name, key })));
+  }
+
   /** Any of `mbox`, `smtp`, `relay`, `frag`, in this order; none without a way in.   spec: mixminion-directory 3.4 */
   get capabilities(): string[] {
     const { incoming, mbox, smtp, outgoing, maximumFragments } = this.fields;

@@ -1,12 +1,12 @@
 // How the client reaches servers: each connection on a circuit of its own, and through a proxy when there is one, which
 // then also resolves all names.   spec: smallmail 2.11, 2.13
 
-import { toHex } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import type { Clock } from '../../base/time.ts';
 import type { Connection } from '../../net/connection.ts';
 import { dial } from '../../net/dial.ts';
 import type { Endpoint } from '../../net/endpoint.ts';
+import { isolated } from '../../net/socks-url.ts';
 import { ClientError } from './errors.ts';
 
 /** Opens a TLS connection to a server with the pinned key, or with any key when there is no pin. */
@@ -32,7 +32,6 @@ export function makeDial({
         remedy: 'reach it through tor: --proxy socks5://127.0.0.1:9050',
       });
     }
-    const identity = { user: toHex(random.bytes(16)), password: toHex(random.bytes(16)) };
-    return dial({ to, pin, clock, proxy: proxy && { ...proxy, ...identity } });
+    return dial({ to, pin, clock, proxy: proxy && isolated(proxy, random) });
   };
 }
