@@ -122,7 +122,7 @@ export function writeDirectoryV3(info: string, signatures: readonly Signature[])
 }
 
 /** By nickname, then by the day it begins, then by digest. */
-function inDirectoryOrder(a: ServerDescriptor, b: ServerDescriptor): number {
+export function inDirectoryOrder(a: ServerDescriptor, b: ServerDescriptor): number {
   return (
     kinds.compareNicknames(a.nickname, b.nickname) ||
     a.fields.validAfter - b.fields.validAfter ||

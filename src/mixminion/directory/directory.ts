@@ -99,7 +99,7 @@ export class Directory {
    * `format` or `value`, or `signature` when a descriptor's signature or (unless `validate` is false) its own fails.
    */
   static parse(data: string | Uint8Array, options: DirectoryOptions = {}): Directory {
-    return new Directory(typeof data === 'string' ? data : textOf(data), options);
+    return new Directory(typeof data === 'string' ? data : directoryText(data), options);
   }
 
   /** Reads a file; errors of `parse` and of the file system. */
@@ -163,7 +163,8 @@ export function passes(descriptor: ServerDescriptor, filter: ServerFilter): bool
   );
 }
 
-function textOf(data: Uint8Array): string {
+/** The text in a file, compressed by gzip or not. Throws DirectoryError `format`. */
+export function directoryText(data: Uint8Array): string {
   const octets = asBuffer(data);
   if (octets.length > MAX_OCTETS) throw new DirectoryError('format', `a directory has more than ${MAX_OCTETS} octets`);
   if (octets[0] !== 0x1f || octets[1] !== 0x8b) return octets.toString('latin1');

@@ -24,6 +24,8 @@ export interface HttpOptions {
   /** URL of a SOCKS5 proxy (`socks5:`), which looks up the name, or of an HTTP proxy, for `http:` addresses only. */
   readonly proxy?: string;
   readonly clock?: Clock;
+  /** Breaks it off. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface HttpAnswer {

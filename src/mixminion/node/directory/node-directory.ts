@@ -61,6 +61,7 @@ export class NodeDirectory implements DirectoryView {
   readonly #publisher: Publisher;
   #current: Directory | undefined;
   #nudge = new AbortController();
+  #signal: AbortSignal | undefined;
 
   private constructor(post: Pick<Post, 'clock' | 'random' | 'log'>, options: NodeDirectoryOptions) {
     this.#post = post;
@@ -91,6 +92,7 @@ export class NodeDirectory implements DirectoryView {
 
   /** Fetches and publishes, now and whenever it is time, until the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     await Promise.all([this.#keepFresh(signal), this.#keepPublished(signal)]);
   }
 
@@ -190,7 +192,7 @@ export class NodeDirectory implements DirectoryView {
 
   #http(): HttpOptions & DownloadOptions {
     const { proxy } = this.#options;
-    return { clock: this.#post.clock, ...(proxy === undefined ? {} : { proxy }) };
+    return { clock: this.#post.clock, signal: this.#signal, ...(proxy === undefined ? {} : { proxy }) };
   }
 
   get #cache(): string {
