@@ -31,6 +31,8 @@ export interface Replies {
   key(publicKey: Uint8Array): Buffer;
   /** Version 1, length, content, signature over the content: an xzibit (228 octets), a challenge. */
   signed(content: Uint8Array): Buffer;
+  /** How the old reference server says that there is no key: 102 octets, of which a reader knows 4 to 15 to mean nothing.   spec: cmtp 4.1 */
+  readonly referenceNoKey: Buffer;
   /** An xzibit as the old reference server has it, 220 octets: without version and length in front. */
   bareXzibit(xzibit: Uint8Array): Buffer;
 }
@@ -47,7 +49,14 @@ export function makeReplies(server: KeyPair): Replies {
     key: (publicKey) => Buffer.concat([VERSION_1, publicKey, NUL, sign(publicKey, server), NUL]),
     signed: (content) => Buffer.concat([VERSION_1, u32(content.byteLength), bareXzibit(content)]),
     bareXzibit,
+    referenceNoKey: referenceNoKey(server),
   };
+}
+
+/** A key that no signature covers, the word's first letters at its place, and the signature over the word with its NUL. */
+function referenceNoKey(server: KeyPair): Buffer {
+  const word = zeroEnded(KEY_NOT_AVAILABLE);
+  return Buffer.concat([VERSION_1, Buffer.alloc(12), word.subarray(0, 4), sign(word, server), Buffer.alloc(18)]);
 }
 
 export function u32(value: number): Buffer {
