@@ -6,6 +6,7 @@ import { systemRandom } from '../base/random.ts';
 import { systemClock } from '../base/time.ts';
 import { systemResolver } from '../net/resolver.ts';
 import { LocalDelivery } from '../post/local-delivery.ts';
+import { OutgoingMail } from '../post/outgoing-mail.ts';
 import type { Post } from '../post/post.ts';
 import type { Store } from '../store/store.ts';
 
@@ -18,5 +19,6 @@ export function closedPost(store: Store): Post {
     metrics: noMetrics,
     resolver: systemResolver,
     local: new LocalDelivery(),
+    outgoing: new OutgoingMail(),
   };
 }

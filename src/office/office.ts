@@ -14,6 +14,7 @@ import { type Resolver, systemResolver } from '../net/resolver.ts';
 import type { TlsIdentity } from '../net/tls-identity.ts';
 import type { House, OpenCounter } from '../post/counter.ts';
 import { LocalDelivery } from '../post/local-delivery.ts';
+import { OutgoingMail } from '../post/outgoing-mail.ts';
 import type { Post } from '../post/post.ts';
 import type { Store } from '../store/store.ts';
 import { readConfigFile, writeConfig } from './config-file.ts';
@@ -98,8 +99,12 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
   const store = await options.openStore(folder.database);
   opening.defer(() => store.close());
   const metrics = openMetrics();
-  const local = new LocalDelivery();
-  const post: Post = { store, clock, random, log, metrics, resolver: options.resolver ?? systemResolver, local };
+  const resolver = options.resolver ?? systemResolver;
+  const post: Post = {
+    ...{ store, clock, random, log, metrics, resolver },
+    local: new LocalDelivery(),
+    outgoing: new OutgoingMail(),
+  };
 
   const rooms: { readonly counter: AnyCounter; readonly open: OpenCounter<unknown> }[] = [];
   opening.defer(async () => {

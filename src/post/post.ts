@@ -7,6 +7,7 @@ import type { Clock } from '../base/time.ts';
 import type { Resolver } from '../net/resolver.ts';
 import type { Store } from '../store/store.ts';
 import type { LocalDelivery } from './local-delivery.ts';
+import type { OutgoingMail } from './outgoing-mail.ts';
 
 export interface Post {
   readonly store: Store;
@@ -17,4 +18,6 @@ export interface Post {
   readonly resolver: Resolver;
   /** Who owns the addresses of this office. */
   readonly local: LocalDelivery;
+  /** The way out for ordinary mail. */
+  readonly outgoing: OutgoingMail;
 }

@@ -9,6 +9,7 @@ import { systemRandom } from '../../src/base/random.ts';
 import { type Clock, systemClock } from '../../src/base/time.ts';
 import { fixedResolver, type Resolver } from '../../src/net/resolver.ts';
 import { LocalDelivery } from '../../src/post/local-delivery.ts';
+import { OutgoingMail } from '../../src/post/outgoing-mail.ts';
 import type { Post } from '../../src/post/post.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 
@@ -32,6 +33,7 @@ export async function openTestPost(
     metrics: noMetrics,
     resolver,
     local: new LocalDelivery(),
+    outgoing: new OutgoingMail(),
     folder: join(folder, 'counter'),
     async [Symbol.asyncDispose]() {
       await store.close();
