@@ -11,7 +11,7 @@ import { DAY, HOUR, MINUTE, VirtualClock } from '../../../base/time.ts';
 import type { Directory } from '../../directory/directory.ts';
 import { DownloadError } from '../../directory/errors.ts';
 import { NodeDirectory, type NodeDirectoryOptions } from './node-directory.ts';
-import type { Unpublished } from './publish.ts';
+import type { Unpublished } from './publisher.ts';
 
 const server = { name: 'one', url: 'http://one.example.net/', fingerprint: identity.publicKey.fingerprint };
 const servers = [server];

@@ -11,8 +11,9 @@ import type { Post } from '../../../post/post.ts';
 import { Directory, type DirectoryServer } from '../../directory/directory.ts';
 import { type DownloadOptions, downloadDirectory } from '../../directory/download.ts';
 import type { HttpOptions } from '../../directory/http-request.ts';
+import { publishDescriptor } from '../../directory/publish.ts';
 import { adviseVersion } from '../../directory/recommended-versions.ts';
-import { Publisher, publishDescriptor, type Unpublished } from './publish.ts';
+import { Publisher, type Unpublished } from './publisher.ts';
 
 const CACHE = 'directory.gz';
 const OWNER_ONLY = 0o700;

@@ -1,36 +1,15 @@
-// Sends a server's own descriptors to the directory servers, as old remailers do: a form with one field, and an answer of
-// two lines.   spec: mixminion-directory 6.2
+// The own descriptors on their way to the directory servers: each is offered to each server until that has taken it.
+// spec: mixminion-directory 6.2; mixminion-server 3
 
 import { codeOf } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
-import { DownloadError } from '../../directory/errors.ts';
-import { type HttpOptions, httpRequest, httpTarget } from '../../directory/http-request.ts';
-
-const MAX_ANSWER = 64 * 1024;
-const MAX_MESSAGE = 200;
+import type { PublishAnswer } from '../../directory/publish.ts';
 
 /** A descriptor that the directory servers do not have yet. */
 export interface Unpublished {
   readonly text: string;
   /** Makes it durable that they have it now. */
   published(): Promise<void>;
-}
-
-interface PublishAnswer {
-  /** Taken in, or waiting for the operator there. */
-  readonly accepted: boolean;
-  /** What the server says to it; a stranger's words. */
-  readonly message: string;
-}
-
-/** Sends the text of one descriptor to one URL. Throws DownloadError, also when the answer is not of the known form. */
-export async function publishDescriptor(url: string, text: string, options: HttpOptions = {}): Promise<PublishAnswer> {
-  const form = new URLSearchParams({ desc: text }).toString();
-  const { body } = await httpRequest(httpTarget(url), { ...options, maxBytes: MAX_ANSWER }, form);
-  const [, status, message] = /^Status: ([01])[ \t\r]*\nMessage:[ \t]*([^\n]*)$/m.exec(body.toString('latin1')) ?? [];
-  if (status === undefined || message === undefined)
-    throw new DownloadError('download-failed', 'the answer of the directory server has no status');
-  return { accepted: status === '1', message: message.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_MESSAGE) };
 }
 
 export class Publisher {
