@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { messageOf, PosternError } from '../base/errors.ts';
 import { backupCommand } from './backup.ts';
+import { cmtpCommand } from './cmtp.ts';
 import { AlreadySaid, makeCommand, UsageError } from './command.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
@@ -25,6 +26,7 @@ const groups: readonly (() => Command)[] = [
   serveCommand,
   demoCommand,
   smallmailCommand,
+  cmtpCommand,
   mixCommand,
   pinsCommand,
   configCommand,

@@ -4,12 +4,12 @@
 import { PosternError } from '../../base/errors.ts';
 import { open } from '../crypto/box.ts';
 import type { KeyPair } from '../crypto/keys.ts';
-import { logLines } from '../forward/trace.ts';
 import { type Message, parseMessage } from '../wire/message.ts';
 import type { Address } from './address.ts';
 import { type Attachment, readAttachment } from './attachment.ts';
 import { type Body, readBody } from './body.ts';
 import { ClientError } from './errors.ts';
+import { logLines } from './log.ts';
 import { isSignature, verifyParts } from './sender-signature.ts';
 
 export interface OpenMessage extends Body {

@@ -19,7 +19,6 @@ import { makeReplies } from '../wire/replies.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Asker, HomeServer, Passing } from './passing.ts';
 import { forwardSettings } from './settings.ts';
-import { logLines } from './trace.ts';
 
 const keys = cmtpVectors<KeyVectors>('keys');
 const farServer = keyPairOf(hex(keys.server.ed25519_secret64));
@@ -321,16 +320,4 @@ describe('the key of somebody elsewhere', () => {
     await new Pins(post, 'cmtp').replace(FAR, alice.publicKey, 'operator');
     expect(await forward.keyOf(toBob.to, own)).toBeUndefined();
   });
-});
-
-// spec: cmtp 9 D19
-test.each([
-  ['', []],
-  ['\0', []],
-  ['a\0b\0', ['a', 'b']],
-  ['a\nb\n', ['a', 'b']],
-  ['a', ['a']],
-  ['a\0\0', ['a', '']],
-])('the log %j has the lines %j', (log, lines) => {
-  expect(logLines(Buffer.from(log))).toEqual(lines);
 });

@@ -1,21 +1,12 @@
 // The log of a message: each server that passes it on adds a line, and many lines mean that it goes in a circle.
 // spec: cmtp 5, 9 D12, D14, D19
 
-import { asBuffer } from '../../base/bytes.ts';
+import { logLines } from '../client/log.ts';
 
 const NUL = 0;
 const LF = 0x0a;
 const MAX_LINES = 32;
-export const MAX_LOG = 64 * 1024;
-
-/** The lines of a log, ended by NUL or LF. One lone NUL is an empty log. */
-export function logLines(log: Uint8Array): string[] {
-  const lines = asBuffer(log)
-    .toString('utf8')
-    .split(/[\0\n]/);
-  if (lines.at(-1) === '') lines.pop();
-  return lines.length === 1 && lines[0] === '' ? [] : lines;
-}
+const MAX_LOG = 64 * 1024;
 
 /** The log with one line more; undefined when it has too many already, or has grown too long. */
 export function traced(log: Uint8Array, line: string): Buffer | undefined {

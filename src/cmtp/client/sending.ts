@@ -1,0 +1,112 @@
+// Sending: the reader's key is asked of the own server, the message sealed to it and handed over, one for each reader.
+// spec: cmtp 4.1, 4.3, 9 D8, D12, D16
+
+import { toHex } from '../../base/bytes.ts';
+import type { KeyPair } from '../crypto/keys.ts';
+import { unlock } from './accounts.ts';
+import { type Address, formatAddress } from './address.ts';
+import { composeMessage, type Draft } from './compose.ts';
+import { type Courier, converse } from './courier.ts';
+import { ClientError } from './errors.ts';
+import { type Account, knownKey, rememberKey } from './home.ts';
+import type { CmtpSession, Sent } from './session.ts';
+import { prove } from './words.ts';
+
+const CHUNK = 256 * 1024;
+
+export interface Letter extends Omit<Draft, 'to' | 'from'> {
+  readonly to: Address;
+  /** Signs it inside.   spec: cmtp 9 D20 */
+  readonly isSigned: boolean;
+  /** Takes the reader's key even if it is another than before. */
+  readonly takesNewKey: boolean;
+}
+
+/** Throws ClientError `unknown` when the reader has no key, `changed-key` when it is another than before. */
+export async function sendLetter(
+  courier: Courier,
+  account: Account,
+  own: KeyPair,
+  letter: Letter,
+): Promise<{ sent: Sent; size: number }> {
+  const isForeign = letter.to.domain !== account.domain;
+  return converse(courier, account, async (session) => {
+    if (session.dialect === 'seed' && (isForeign || account.tls !== undefined)) await introduce(session, account, own);
+    const recipientKey = await keyFor(courier, session, letter, isForeign);
+    const from = { account: account.account, domain: account.domain };
+    const signer = letter.isSigned ? own : undefined;
+    const message = composeMessage({ ...letter, from }, { recipientKey, signer, random: courier.random });
+    const outgoing = { attachments: message.readUInt32BE(4), chunks: chunksOf(message, courier.progress) };
+    return { sent: await session.mail(outgoing), size: message.length };
+  });
+}
+
+/** A server that takes mail without proof is as good. */
+async function introduce(session: CmtpSession, account: Account, own: KeyPair): Promise<void> {
+  try {
+    await prove(session, account, own);
+  } catch (error) {
+    const isRefused = error instanceof ClientError && error.code === 'refused';
+    if (!isRefused || account.tls !== undefined) throw error;
+  }
+}
+
+async function keyFor(courier: Courier, session: CmtpSession, letter: Letter, isForeign: boolean): Promise<Buffer> {
+  const { to } = letter;
+  const name = formatAddress(to);
+  // The old reference server looks at no domain and gives its own user of that name: it is not asked.   spec: cmtp 4.1
+  const key =
+    isForeign && session.dialect === 'reference'
+      ? undefined
+      : await session.keyOf(to.account, isForeign ? to.domain : '');
+  if (key === undefined) {
+    throw new ClientError('unknown', `the server knows no key of ${name}`, {
+      remedy: isForeign
+        ? 'is the address right? It asks other domains only for users who prove themselves: give the account --tls'
+        : 'is the address right?',
+    });
+  }
+  const before = await knownKey(courier.home, to);
+  if (before !== undefined && before !== toHex(key) && !letter.takesNewKey) {
+    throw new ClientError('changed-key', `${name} has another key than when you last wrote`, {
+      remedy: 'ask there, by another way, whether it was changed; if it was: send again with --new-key',
+    });
+  }
+  await rememberKey(courier.home, to, toHex(key));
+  return key;
+}
+
+/** The key that the own server gives for somebody, hex digits, and the one that is remembered. Throws ClientError `unknown`. */
+export async function findKey(
+  courier: Courier,
+  account: Account,
+  passphrase: string | undefined,
+  address: Address,
+): Promise<{ key: string; known: string | undefined }> {
+  const key = await senderKeys(courier, account, passphrase)(address);
+  if (key === undefined) throw new ClientError('unknown', `the server knows no key of ${formatAddress(address)}`);
+  return { key: toHex(key), known: await knownKey(courier.home, address) };
+}
+
+/** Asks the own server for the keys of others; for those of other domains the account is proved. */
+export function senderKeys(courier: Courier, account: Account, passphrase: string | undefined) {
+  return (sender: Address): Promise<Buffer | undefined> => {
+    const isForeign = sender.domain !== account.domain;
+    return converse(courier, account, async (session) => {
+      if (sender.account === '') return isForeign ? undefined : session.serverKey;
+      if (isForeign && session.dialect === 'reference') return undefined;
+      if (isForeign && passphrase !== undefined) {
+        const [own] = await unlock(account, passphrase);
+        await introduce(session, account, own);
+      }
+      return session.keyOf(sender.account, isForeign ? sender.domain : '');
+    });
+  };
+}
+
+function* chunksOf(message: Buffer, progress?: Courier['progress']): Generator<Buffer> {
+  for (let at = 0; at < message.length; at += CHUNK) {
+    yield message.subarray(at, at + CHUNK);
+    progress?.(Math.min(message.length, at + CHUNK), message.length);
+  }
+}
