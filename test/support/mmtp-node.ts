@@ -25,6 +25,8 @@ export interface TestNode extends PacketRoom {
   readonly hop: Hop;
   readonly packets: Buffer[];
   pads: number;
+  /** How many began. */
+  conversations: number;
   /** What it says to a packet; `received` at once, as long as nothing else is put here. */
   keep: (packet: Buffer) => Promise<Acknowledgement>;
   /** How conversations, and connections that came to none, ended. */
@@ -41,6 +43,7 @@ export async function startTestNode({ compat, port = 0 }: { compat?: Compat; por
     ports,
     packets: [],
     pads: 0,
+    conversations: 0,
     endings: [],
     keep: async () => 'received',
     receive(packet) {
@@ -59,6 +62,9 @@ export async function startTestNode({ compat, port = 0 }: { compat?: Compat; por
           limits: { connections: 100 },
           clock: systemClock,
           compat,
+          connected: () => {
+            node.conversations += 1;
+          },
           count: ({ reason = '' }) => void node.endings.push(reason),
         }),
       ]),

@@ -23,7 +23,7 @@ export interface PacketCarrier {
 /** What a server is to those who connect to it. */
 export interface PacketRoom {
   /**
-   * Takes one packet of 32768 octets, which nobody else touches any more. Resolves when it is durable, or `rejected`
+   * Takes one packet of 32768 octets, which nobody else touches any more; its memory may be given to another thread. Resolves when it is durable, or `rejected`
    * when it cannot be kept now. Many calls are under way at a time, also of one peer. A throw ends the connection
    * without an answer: the peer tries again.   spec: mixminion-mmtp 3
    */

@@ -6,7 +6,7 @@ import { packetOf } from '../../../test/support/mmtp.ts';
 import { certificatesOf, startTestNode, type TestNode } from '../../../test/support/mmtp-node.ts';
 import { openProxy } from '../../../test/support/socks.ts';
 import { Throttle } from '../../base/throttle.ts';
-import { DAY, SECOND, systemClock } from '../../base/time.ts';
+import { DAY, MINUTE, SECOND, systemClock, VirtualClock } from '../../base/time.ts';
 import { CounterRandom } from '../../crypto/aes-ctr.ts';
 import { fixedResolver, isPublicAddress } from '../../net/resolver.ts';
 import { Courier, type CourierOptions } from './courier.ts';
@@ -60,6 +60,7 @@ describe('one server', () => {
     await until(() => node.endings.length === 1);
     expect(node.endings).toEqual(['finished']);
     expect(await courier.send(node.hop, packetOf(1))).toBe('received');
+    expect(node.conversations).toBe(2);
   });
 
   test('may reject one packet and take the next', async () => {
@@ -116,12 +117,16 @@ describe('reaching a server', () => {
     ['a port where nobody listens', { port: 1 }, 'mmtp-network'],
   ])('%s', async (_, wrong, code) => {
     const node = await startNode();
-    const courier = startCourier();
+    const counted: string[] = [];
+    const courier = startCourier({ count: (event) => void counted.push(event) });
     const sent = [0, 1].map((index) => courier.send({ ...node.hop, ...wrong }, packetOf(index)));
     for (const result of await Promise.allSettled(sent))
       expect(result).toMatchObject({ status: 'rejected', reason: { code } });
     await until(() => courier.connections === 0);
     expect(node.packets).toEqual([]);
+    expect(counted).toEqual(['AttemptedConnect', 'FailedConnect']);
+    expect(await courier.send(node.hop, packetOf(2))).toBe('received');
+    expect(counted.slice(2)).toEqual(['AttemptedConnect', 'SuccessfulConnect']);
   });
 
   test('goes on to its next address', async () => {
@@ -174,6 +179,27 @@ describe('the number of connections', () => {
     expect(courier.connections).toBeLessThanOrEqual(2);
     const [first] = nodes;
     if (first) expect(await courier.send(first.hop, packetOf(3))).toBe('received');
+  });
+
+  test('no server keeps its place for ever while others wait', async () => {
+    const clock = new VirtualClock(Date.now());
+    const [busy, other] = [await startNode(), await startNode()];
+    const held: (() => void)[] = [];
+    busy.keep = () => new Promise((resolve) => held.push(() => resolve('received')));
+    const courier = startCourier({ maxConnections: 1, clock, timeout: 10 * MINUTE });
+    const first = courier.send(busy.hop, packetOf(0));
+    await until(() => held.length === 1);
+    const waiting = courier.send(other.hop, packetOf(1));
+    const second = courier.send(busy.hop, packetOf(2)); // goes along: the turn is not over
+    await until(() => held.length === 2);
+    await clock.advance(2 * MINUTE);
+    const third = courier.send(busy.hop, packetOf(3));
+    for (const keep of held.splice(0)) keep();
+    expect(await Promise.all([first, second, waiting])).toEqual(Array(3).fill('received'));
+    expect(held).toEqual([]);
+    await until(() => held.length === 1);
+    held[0]?.();
+    expect(await third).toBe('received');
   });
 
   test('counts servers that do not answer, and does not wait for them for ever', async () => {

@@ -23,6 +23,8 @@ export interface CourierOptions extends Omit<MmtpOptions, 'versions' | 'linkKeys
   readonly maxConnections?: number;
   /** How long a connection stays open for more, in milliseconds; 5 s when not given, 0 closes it at once. */
   readonly linger?: number;
+  /** Counts what becomes of connections.   spec: mixminion-server 6 */
+  readonly count?: ((event: 'AttemptedConnect' | 'SuccessfulConnect' | 'FailedConnect') => void) | undefined;
 }
 
 /** One connection, from the wish for it to its end, and what goes over it. */
@@ -136,11 +138,23 @@ export class Courier implements PacketCarrier {
       if (next === undefined) return;
       this.#open.add(next);
       next.since = this.#clock.now();
-      next.connection.connect().then(next.opened.resolve, next.opened.reject);
+      this.#connect(next).then(next.opened.resolve, next.opened.reject);
     }
     const closing = [...this.#open].filter(({ ended }) => ended).length;
     const resting = [...this.#open].filter(({ ended, units }) => !ended && units === 0);
     for (const lane of resting.slice(0, Math.max(0, this.#waiting.length - closing))) this.#end(lane);
+  }
+
+  async #connect({ connection }: Lane): Promise<void> {
+    const { count } = this.#options;
+    count?.('AttemptedConnect');
+    try {
+      await connection.connect();
+    } catch (error) {
+      count?.('FailedConnect');
+      throw error;
+    }
+    count?.('SuccessfulConnect');
   }
 
   /** All its packets are answered, one way or the other. */

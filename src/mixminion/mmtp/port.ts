@@ -24,12 +24,14 @@ export interface MmtpPortOptions extends ServeOptions {
    * link key of 1024 bits: this may be the one address that a descriptor names.
    */
   readonly compat?: Compat | undefined;
+  /** Told of each conversation that begins. */
+  readonly connected?: (() => void) | undefined;
   /** Counts one conversation that ended, or a connection that never became one, by its reason. */
   readonly count?: ((labels: Labels) => void) | undefined;
 }
 
 export function mmtpPort(options: MmtpPortOptions): Port {
-  const { at, certificates, room, limits, clock, compat, count } = options;
+  const { at, certificates, room, limits, clock, compat, connected, count } = options;
   return {
     what: compat === undefined ? 'MMTP over TLS 1.3' : 'MMTP for old servers',
     at,
@@ -38,7 +40,10 @@ export function mmtpPort(options: MmtpPortOptions): Port {
     tls: listeningTls(compat),
     limits,
     clock,
-    serve: async (connection) => count?.({ reason: await serve(connection, room, options) }),
+    serve: async (connection) => {
+      connected?.();
+      count?.({ reason: await serve(connection, room, options) });
+    },
     refused: (reason) => count?.({ reason }),
   };
 }

@@ -136,6 +136,7 @@ test('any cut of the stream gives the same packets and answers', async () => {
       expect(Buffer.concat([greeting, await heard]).equals(expected)).toBe(true);
       expect(await ending).toBe('finished');
       expect(room.packets.map((packet, index) => packet.equals(packetOf(index)))).toEqual([true, true]);
+      for (const packet of room.packets) expect(packet.buffer.byteLength).toBe(wire.BODY_LENGTH + 20); // of its own
       expect(room.pads).toBe(1);
     }),
     { numRuns: 40 },

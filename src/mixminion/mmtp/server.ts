@@ -82,9 +82,18 @@ async function agreeOnVersion(connection: Connection, timeout: number): Promise<
 async function readUnit(connection: Connection, timeout: number): Promise<wire.HashedUnit> {
   const kind = wire.readControl(await connection.block(wire.CONTROL_LENGTH, timeout));
   if (kind === undefined) throw new Breach('unknown-word', 'a unit begins with an unknown word');
-  const { unit, fits } = wire.readBody(kind, await connection.block(wire.UNIT_LENGTH - wire.CONTROL_LENGTH, timeout));
+  const octets = await connection.block(wire.UNIT_LENGTH - wire.CONTROL_LENGTH, timeout);
+  const { unit, fits } = wire.readBody(kind, inOwnMemory(octets));
   if (!fits) throw new Breach('wrong-hash', 'the hash of a unit is wrong');
   return unit;
+}
+
+/** The same octets in memory where nothing else lies: the room may hand it to another thread. */
+function inOwnMemory(octets: Buffer): Buffer {
+  if (octets.byteLength === octets.buffer.byteLength) return octets;
+  const own = Buffer.allocUnsafeSlow(octets.byteLength);
+  octets.copy(own);
+  return own;
 }
 
 async function answerTo(unit: wire.HashedUnit, room: PacketRoom): Promise<Buffer> {

@@ -42,7 +42,10 @@ export interface KeyStoreOptions {
   readonly generate?: (bits: number) => Promise<RsaPrivateKey>;
 }
 
-/** The numbers of the keysets that a turn made, wrote new descriptors for, and deleted. */
+/**
+ * The numbers of the keysets that a turn made, wrote new descriptors for, and deleted. A number comes back for another key:
+ * what is kept about a key is named by the key's digest.
+ */
 export interface Turned {
   readonly made: readonly number[];
   readonly rewritten: readonly number[];
