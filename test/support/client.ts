@@ -1,4 +1,4 @@
-// A person at the command line: a home of one's own, and `postern smallmail` run in it. The command runs in this process,
+// A person at the command line: a home of one's own, and `postern smallmail` (or another group of commands) run in it. The command runs in this process,
 // which is the same code as its own process would run, and much quicker.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -18,19 +18,19 @@ export interface Client extends AsyncDisposable {
   file(name: string, content?: string | Uint8Array): Promise<string>;
 }
 
-export async function openClient(): Promise<Client> {
+export async function openClient(group = 'smallmail'): Promise<Client> {
   const home = await mkdtemp(join(tmpdir(), 'postern-person-'));
-  const smallmail = (args: string[]) => overhear(() => runPostern(['smallmail', ...args, '--home', home]));
+  const command = (args: string[]) => overhear(() => runPostern([group, ...args, '--home', home]));
   const client: Client = {
     home,
     async run(...args) {
-      const { status, out, err } = await smallmail(args);
-      if (status !== 0) throw new Error(`postern smallmail ${args.join(' ')} ended with ${status}: ${err}${out}`);
+      const { status, out, err } = await command(args);
+      if (status !== 0) throw new Error(`postern ${group} ${args.join(' ')} ended with ${status}: ${err}${out}`);
       return out;
     },
     async fails(...args) {
-      const { status, out, err } = await smallmail(args);
-      if (status === 0) throw new Error(`postern smallmail ${args.join(' ')} should have failed: ${out}`);
+      const { status, out, err } = await command(args);
+      if (status === 0) throw new Error(`postern ${group} ${args.join(' ')} should have failed: ${out}`);
       return err;
     },
     ask: async (...args) => JSON.parse(await client.run(...args, '--json')),

@@ -24,6 +24,8 @@ export interface Mixnet {
   readonly knownServers: readonly DirectoryServer[];
   /** Takes a packet on its way from the server with that key id; resolves when the last one has delivered it. */
   carry(packet: Uint8Array, keyId: Uint8Array): Promise<void>;
+  /** Servers that hang up on whoever comes, by nickname. */
+  readonly down: Set<string>;
   close(): Promise<void>;
 }
 
@@ -42,13 +44,21 @@ export async function startMixnet(
   const listeners: TestServer[] = [];
   const descriptors: ServerDescriptor[] = [];
   const keys = new Map<string, Mix3SecretKey>();
+  const seen = new Set<string>();
   for (const nickname of NAMES) {
     const identity = Mix3SecretKey.fromPem(servers[nickname]?.identity_pem ?? '');
     const packetKey = Mix3SecretKey.fromPem(servers[nickname]?.packet_key_pem ?? '');
     const { chain, key } = await primitives.makeLinkCertificates({ nickname, identity, now });
     const keyId = identity.publicKey.digest;
     const listener = await startServer({ cert: chain, key }, (socket) => {
-      answer(socket, (packet) => net.carry(packet, keyId)).catch(() => socket.destroy());
+      const take = async (packet: Uint8Array) => {
+        const digest = primitives.sha1(packet).toString('hex');
+        const isNew = !seen.has(digest); // as the replay log of a remailer does
+        seen.add(digest);
+        if (isNew) await net.carry(packet, keyId);
+      };
+      if (net.down.has(nickname)) socket.destroy();
+      else answer(socket, take).catch(() => socket.destroy());
     });
     listeners.push(listener);
     keys.set(keyId.toString('hex'), packetKey);
@@ -72,6 +82,7 @@ export async function startMixnet(
     directory: Directory.parse(text),
     directoryFile: gzipSync(text),
     knownServers: [{ name: 'authority', url: 'http://directory.example/', fingerprint }],
+    down: new Set(),
     async carry(packet, keyId) {
       const key = keys.get(Buffer.from(keyId).toString('hex'));
       if (key === undefined) throw new Error('the packet is for a server of another network');
@@ -104,6 +115,7 @@ function descriptorOf(
     contact: 'operator@example.org',
     incoming: { hostname: '127.0.0.1', port, protocols, rules: [] },
     outgoing: { protocols, rules: [] },
+    mbox: { maximumSize: 100, allowFrom: true },
     smtp: { maximumSize: 100, allowFrom: true },
     maximumFragments: 22,
   };

@@ -99,7 +99,7 @@ export async function ping(names: readonly string[], options: MixOptions): Promi
     results.push({ server, up: failure === undefined, ...(failure === undefined ? {} : { reason: failure }) });
     desk.tell({ status: 'PING', server, up: failure === undefined });
     if (options.json) continue;
-    if (failure !== undefined) print(harmless(failure), process.stderr);
+    if (failure !== undefined) print(harmless(`${server}: ${failure}`), process.stderr);
     print(harmless(`${server} is ${failure === undefined ? 'up' : 'down'}`));
   }
   if (options.json) printJson(results);

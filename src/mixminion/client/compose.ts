@@ -95,6 +95,7 @@ export function choosePaths(desk: ComposingDesk, count: number, question: PathQu
   const options: PathOptions = {
     ...rest,
     ...(headers === undefined ? {} : { headers: { ...headers } }),
+    ...(kind === 'reply' ? { address: { type: 'reply' } } : {}),
     directory,
     spec: path ?? settings.paths[kind],
     singleLeg: kind === 'surb',

@@ -209,21 +209,30 @@ export class ServerDescriptor {
    * Whether it can be the last hop for a message to `address`. Nothing is known about exit types other than mail and
    * mbox: those pass. No server delivers news; the last hop of a reply block suits it.   spec: mixminion-directory 10
    */
-  supportsAddress(address: Address, { size = 0, packets = 1, headers = {} }: MessageTraits = {}): boolean {
-    if (address.type === 'news' || address.type === 'reply') return address.type === 'reply';
+  supportsAddress(address: Address, traits: MessageTraits = {}): boolean {
+    return this.obstacleTo(address, traits) === undefined;
+  }
+
+  /** Why it cannot be the last hop for a message to `address`, in a few words; undefined when it can. */
+  obstacleTo(address: Address, { size = 0, packets = 1, headers = {} }: MessageTraits = {}): string | undefined {
+    if (address.type === 'reply') return undefined;
+    if (address.type === 'news') return 'no delivery to newsgroups';
     const { mbox, smtp, maximumFragments = 0, software = '' } = this.fields;
     const reassembles = packets > 1;
-    if (reassembles && packets > maximumFragments) return false;
+    if (reassembles && packets > maximumFragments)
+      return maximumFragments === 0 ? 'no reassembly of fragments' : `no more than ${maximumFragments} fragments`;
     const present = Object.entries(headers).filter(([, value]) => value !== undefined);
-    if (present.length > 0 && /^Mixminion 0\.0\.(4|5alpha1)/.test(software)) return false;
+    if (present.length > 0 && /^Mixminion 0\.0\.(4|5alpha1)/.test(software)) return 'too old for mail headers';
 
     const { routingType } = exitOf(address);
-    if (routingType !== RoutingType.SMTP && routingType !== RoutingType.MBOX) return true;
+    if (routingType !== RoutingType.SMTP && routingType !== RoutingType.MBOX) return undefined;
     const delivery = routingType === RoutingType.SMTP ? smtp : mbox;
-    if (delivery === undefined) return false;
-    if (present.some(([name]) => name.toLowerCase() === 'from') && !delivery.allowFrom) return false;
+    if (delivery === undefined)
+      return `no delivery to ${routingType === RoutingType.MBOX ? 'mboxes' : 'mail addresses'}`;
+    if (present.some(([name]) => name.toLowerCase() === 'from') && !delivery.allowFrom) return 'no names of senders';
     const kibibytes = Math.ceil(size / 1024);
-    return (reassembles ? kibibytes : Math.min(kibibytes, MAX_UNFRAGMENTED)) <= delivery.maximumSize;
+    const counted = reassembles ? kibibytes : Math.min(kibibytes, MAX_UNFRAGMENTED);
+    return counted <= delivery.maximumSize ? undefined : `no more than ${delivery.maximumSize} KiB`;
   }
 }
 

@@ -93,7 +93,9 @@ class PathChooser {
     this.#fixedExit = exit?.lastHop === undefined ? undefined : this.#resolve(exit.lastHop);
     if (exit !== undefined) this.#checkExit(exit, spec.components.at(-1)?.type !== 'random');
     this.#candidates = this.#live();
-    this.#exits = this.#candidates.filter((server) => !this.#isBlocked('asExit', server) && this.#delivers(server));
+    this.#exits = this.#candidates.filter(
+      (server) => !this.#isBlocked('asExit', server) && this.#obstacleAt(server) === undefined,
+    );
   }
 
   #checkExit({ routingType, lastHop }: Exit, named: boolean): void {
@@ -106,7 +108,7 @@ class PathChooser {
   /** The last hop that all paths are to share; undefined when the specifier or the address names one. */
   commonExit(): ServerDescriptor | undefined {
     const named = this.#request.spec.components.at(-1)?.type !== 'random';
-    return named || this.#fixedExit ? undefined : this.#choose(this.#exits, 'no server can deliver this message');
+    return named || this.#fixedExit ? undefined : this.#chooseExit(this.#exits);
   }
 
   path(exit: ServerDescriptor | undefined): Path {
@@ -183,12 +185,15 @@ class PathChooser {
 
   #exitBehind(left: Slot): ServerDescriptor {
     const apart = this.#exits.filter((exit) => !left || (left.canRelayTo(exit) && !sameNickname(left, exit)));
-    return this.#choose(apart.length > 0 ? apart : this.#exits, 'no server can deliver this message');
+    return this.#chooseExit(apart.length > 0 ? apart : this.#exits);
   }
 
-  #choose(servers: readonly ServerDescriptor[], problem: string): ServerDescriptor {
-    if (servers.length === 0) throw noPath(problem);
-    return pick(this.#random, servers);
+  #chooseExit(servers: readonly ServerDescriptor[]): ServerDescriptor {
+    if (servers.length > 0) return pick(this.#random, servers);
+    const obstacles = this.#candidates.map((server) => this.#obstacleAt(server) ?? 'blocked as exit');
+    const counted = [...Map.groupBy(obstacles, (obstacle) => obstacle)];
+    const reasons = counted.map(([obstacle, { length }]) => `${length} of ${obstacles.length}: ${obstacle}`);
+    throw noPath(`no server can deliver this message (${reasons.join('; ') || 'there is none'})`);
   }
 
   /** What named servers may have brought in.   spec: mixminion-directory 11, "Checking before use" */
@@ -198,8 +203,8 @@ class PathChooser {
       if (!server.acceptsPackets) throw noPath(`${server.nickname} does not take packets of version 0.3`);
       if (place === 0 && !server.acceptsClients) throw noPath(`${server.nickname} takes nothing from clients`);
       if (next && !server.canRelayTo(next)) throw noPath(`${server.nickname} cannot send to ${next.nickname}`);
-      if (!next && this.#request.spec.kind !== 'reply' && !this.#delivers(server))
-        throw noPath(`${server.nickname} cannot deliver this message`);
+      const obstacle = next ? undefined : this.#obstacleAt(server);
+      if (obstacle !== undefined) throw noPath(`${server.nickname} cannot deliver this message: ${obstacle}`);
     }
   }
 
@@ -214,10 +219,10 @@ class PathChooser {
     } else instruct(first.map(nodeOf), exit, spec.kind === 'surb' ? 2 : 1);
   }
 
-  #delivers(server: ServerDescriptor): boolean {
+  /** Why a server cannot be the last hop. */
+  #obstacleAt(server: ServerDescriptor): string | undefined {
     const { address, spec } = this.#request;
-    if (address === undefined || address.type === 'reply' || spec.kind === 'reply') return true;
-    return server.supportsAddress(address, this.#request);
+    return address === undefined || spec.kind === 'reply' ? undefined : server.obstacleTo(address, this.#request);
   }
 
   /** Of each recommended server that random choices may use, the descriptor published last. */
