@@ -7,12 +7,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { identityOf, ownDescriptor } from '../../../test/support/authorities.ts';
 import { TODAY } from '../../../test/support/mixminion-directory.ts';
 import { openTestPost, type TestPost } from '../../../test/support/post.ts';
 import { type Clock, DAY, HOUR, systemClock } from '../../base/time.ts';
-import { makeSelfSigned, makeTlsKey, type TlsIdentity } from '../../net/tls-identity.ts';
+import { makeSelfSigned, makeTlsKey } from '../../net/tls-identity.ts';
 import type { House, OpenCounter } from '../../post/counter.ts';
 import { ServerDescriptor } from '../directory/descriptor.ts';
 import { Directory } from '../directory/directory.ts';
@@ -28,27 +28,25 @@ const key = identityOf('Elder');
 const known = [{ name: 'here', url: '', fingerprint: key.publicKey.fingerprint }];
 
 let post: TestPost;
-let identity: TlsIdentity;
 let house: House;
 let open: OpenCounter<AuthoritySettings>;
 let base: string;
 
-beforeEach(async () => {
-  post = await openTestPost(clock);
-  await writeFile(join(post.folder, 'identity.key'), key.toPem());
-  identity = await makeSelfSigned('localhost', makeTlsKey(), Date.now());
-  house = { post, identity, folder: post.folder, hostname: 'localhost' };
-});
-afterEach(async () => {
-  await open.close(1000);
-  await post[Symbol.asyncDispose]();
-});
+const identity = await makeSelfSigned('localhost', makeTlsKey(), Date.now());
 
 async function start(changes: Record<string, unknown> = {}): Promise<void> {
+  post = await openTestPost(clock);
+  house = { post, identity, folder: post.folder, hostname: 'localhost' };
+  await writeFile(join(post.folder, 'identity.key'), key.toPem());
   const settings = schema.parse({ listen: ['127.0.0.1:0'], ...changes });
   open = await directory.open(house, settings);
   base = `http://127.0.0.1:${open.listening[0]?.at.port}/`;
   while (open.listening.length > 0 && (await ask(open, 'status', null)).day === null) await new Promise(setImmediate);
+}
+
+async function stop(): Promise<void> {
+  await open.close(1000);
+  await post[Symbol.asyncDispose]();
 }
 
 /** Asks as the operator does. */
@@ -67,14 +65,64 @@ const servers = async (path: string) => {
   return Directory.parse(data, { knownServers: known, clock }).recommendedNicknames;
 };
 
-test('without an address to listen on there is no directory server, and no key is made', async () => {
-  await start({ listen: [] });
-  expect(open.listening).toEqual([]);
-  expect(open.controls).toEqual({});
-  expect(await post.store.documents.list('directory/descriptors')).toEqual([]);
+describe('an office', () => {
+  afterEach(stop);
+
+  test('without an address to listen on there is no directory server, and no key is made', async () => {
+    await start({ listen: [] });
+    expect(open.listening).toEqual([]);
+    expect(open.controls).toEqual({});
+    expect(await post.store.documents.list('directory/descriptors')).toEqual([]);
+  });
+
+  test('the same address may send so much and no more', async () => {
+    await start({ upload_rate: '2/h' });
+    await upload('');
+    await upload('');
+    expect(await upload(ownDescriptor('Amber').text)).toMatchObject({
+      accepted: false,
+      message: expect.stringMatching('Too many descriptors'),
+    });
+  });
+
+  test('over HTTPS too, below a path, and on another port after a reload', async () => {
+    await start({ listen: [], listen_tls: ['127.0.0.1:0'], url: 'https://dir.example.net/mix/' });
+    const fetchTls = (path: string) => {
+      const port = open.listening[0]?.at.port;
+      return import('node:https').then(
+        ({ get }) =>
+          new Promise<Buffer>((resolve, reject) => {
+            get({ host: '127.0.0.1', port, path, ca: identity.certificate, servername: 'localhost' }, (response) => {
+              response.toArray().then((chunks) => resolve(Buffer.concat(chunks)), reject);
+            }).on('error', reject);
+          }),
+      );
+    };
+    for (const path of ['/mix/current.gz', '/current.gz']) {
+      const found = Directory.parse(await fetchTls(path), { knownServers: known, clock });
+      expect(found.voters[0]?.url).toBe('https://dir.example.net/mix/');
+    }
+    await open.reload(house, schema.parse({ listen: ['127.0.0.1:0'], url: 'http://dir.example.net/' }));
+    expect(open.listening.map(({ what }) => what)).toEqual(['HTTP']);
+    base = `http://127.0.0.1:${open.listening[0]?.at.port}/`;
+    expect(await servers('current.gz')).toEqual([]);
+    await open.reload(house, schema.parse({}));
+    expect(open.listening).toEqual([]);
+  });
+
+  test('a descriptor sent compressed is none', async () => {
+    await start();
+    const sent = request(`${base}upload`, { method: 'POST', headers: { 'Content-Encoding': 'gzip' } });
+    const answered = new Promise<string>((resolve, reject) => {
+      sent.on('response', (response) => resolve(textOf(response))).on('error', reject);
+    });
+    sent.end(gzipSync(new URLSearchParams({ desc: ownDescriptor('Amber').text }).toString()));
+    expect(await answered).toContain('Status: 0\n');
+  });
 });
 
 describe('a remailer that nobody knows', () => {
+  afterEach(stop);
   const { text, fingerprint } = ownDescriptor('Amber');
 
   test('waits for the operator, and is in the next directory when he approves', async () => {
@@ -122,8 +170,9 @@ describe('a remailer that nobody knows', () => {
 });
 
 describe('a remailer that is known', () => {
-  beforeEach(async () => {
-    await start();
+  afterAll(stop);
+  beforeAll(async () => {
+    await start({ upload_rate: '1000/h' });
     await upload(ownDescriptor('Amber').text);
     await vote('yes', 'Amber');
   });
@@ -176,18 +225,9 @@ describe('a remailer that is known', () => {
   });
 });
 
-test('the same address may send so much and no more', async () => {
-  await start({ upload_rate: '2/h' });
-  await upload('');
-  await upload('');
-  expect(await upload(ownDescriptor('Amber').text)).toMatchObject({
-    accepted: false,
-    message: expect.stringMatching('Too many descriptors'),
-  });
-});
-
 describe('over HTTP', () => {
-  beforeEach(() => start());
+  beforeAll(() => start({ upload_rate: '1000/h' }));
+  afterAll(stop);
 
   test('the answer to an upload is what old remailers look for, to the octet', async () => {
     const response = await get('minion-cgi/publish', { method: 'POST', body: new URLSearchParams({ other: 'x' }) });
@@ -256,6 +296,10 @@ describe('over HTTP', () => {
     ]);
   });
 
+  test('one request a connection', async () => {
+    expect((await get('current.gz')).headers.get('connection')).toBe('close');
+  });
+
   test('a peer that says nothing, nonsense, or half a request holds up nobody, and the closing neither', async () => {
     const { port } = new URL(base);
     const silent = connect({ port: Number(port), host: '127.0.0.1' });
@@ -269,68 +313,5 @@ describe('over HTTP', () => {
     await open.close(200);
     expect(performance.now() - began).toBeLessThan(2000);
     for (const socket of [silent, half]) socket.on('error', () => {}).destroy();
-  });
-
-  test('one request a connection', async () => {
-    expect((await get('current.gz')).headers.get('connection')).toBe('close');
-  });
-});
-
-test('over HTTPS too, below a path, and on another port after a reload', async () => {
-  await start({ listen: [], listen_tls: ['127.0.0.1:0'], url: 'https://dir.example.net/mix/' });
-  const fetchTls = (path: string) => {
-    const port = open.listening[0]?.at.port;
-    return import('node:https').then(
-      ({ get }) =>
-        new Promise<Buffer>((resolve, reject) => {
-          get({ host: '127.0.0.1', port, path, ca: identity.certificate, servername: 'localhost' }, (response) => {
-            response.toArray().then((chunks) => resolve(Buffer.concat(chunks)), reject);
-          }).on('error', reject);
-        }),
-    );
-  };
-  for (const path of ['/mix/current.gz', '/current.gz']) {
-    const found = Directory.parse(await fetchTls(path), { knownServers: known, clock });
-    expect(found.voters[0]?.url).toBe('https://dir.example.net/mix/');
-  }
-  await open.reload(house, schema.parse({ listen: ['127.0.0.1:0'], url: 'http://dir.example.net/' }));
-  expect(open.listening.map(({ what }) => what)).toEqual(['HTTP']);
-  base = `http://127.0.0.1:${open.listening[0]?.at.port}/`;
-  expect(await servers('current.gz')).toEqual([]);
-  await open.reload(house, schema.parse({}));
-  expect(open.listening).toEqual([]);
-});
-
-test('a descriptor sent compressed is none', async () => {
-  await start();
-  const sent = request(`${base}upload`, { method: 'POST', headers: { 'Content-Encoding': 'gzip' } });
-  const answered = new Promise<string>((resolve, reject) => {
-    sent.on('response', (response) => resolve(textOf(response))).on('error', reject);
-  });
-  sent.end(gzipSync(new URLSearchParams({ desc: ownDescriptor('Amber').text }).toString()));
-  expect(await answered).toContain('Status: 0\n');
-});
-
-describe('settings', () => {
-  test('everybody in at once is refused where others can reach it', () => {
-    const found = (listen: string) => directory.dangers?.(schema.parse({ listen: [listen], approve: 'all' }));
-    expect(found('127.0.0.1:80')).toEqual([]);
-    expect(found('0.0.0.0:80')).toMatchObject([{ setting: 'directory.approve' }]);
-  });
-
-  test.each([
-    { url: 'http://x.example' },
-    { url: 'ftp://x.example/' },
-    { voters: ['nobody'] },
-    { voters: [`${'AB'.repeat(20)} http://x.example/`] }, // without an URL of its own
-    { voters: [`${'AB'.repeat(20)} http://x.example`], url: 'http://y.example/' },
-    {
-      voters: [`${'AB'.repeat(20)} http://x.example/`, `${'ab'.repeat(20)} http://z.example/`],
-      url: 'http://y.example/',
-    },
-    { client_versions: ['new'] },
-    { least_reliability: 101 },
-  ])('%j is refused', (given) => {
-    expect(schema.safeParse(given).success).toBe(false);
   });
 });
