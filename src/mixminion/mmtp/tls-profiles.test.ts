@@ -2,6 +2,7 @@
 // own program plays them as well.
 
 import { spawn } from 'node:child_process';
+import { type AddressInfo, createServer } from 'node:net';
 import { connect, type SecureContextOptions } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { judgedBy } from '../../../test/support/judges.ts';
@@ -122,6 +123,57 @@ describe('who meets whom', () => {
       await server.close();
     }
   });
+});
+
+// spec: mixminion-mmtp 1.1
+test('a server that never heard of safe renegotiation is an old server too', async () => {
+  // The ServerHello of TLS 1.0 as libraries before 2010 wrote it: no extensions. Nothing follows; whoever reads on waits.
+  const hello = Buffer.from(`160301002a020000260301${'11'.repeat(32)}00003300`, 'hex');
+  const alerts: Buffer[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(hello);
+      socket.on('data', (alert) => alerts.push(alert));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const port = (server.address() as AddressInfo).port;
+    const connection = new MmtpConnection(
+      { host: '127.0.0.1', port, keyId: Buffer.alloc(20, 1) },
+      { compat: COMPAT, timeout: 200 },
+    );
+    await expect(connection.connect()).rejects.toMatchObject({ code: 'mmtp-timeout' });
+    expect(alerts).toEqual([]);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+// spec: mixminion-mmtp 1.1
+test('no link is resumed', async () => {
+  for (const [node, tls] of [
+    [today, {}],
+    [compat, {}],
+    [compat, lessOld],
+  ] as const) {
+    const link = (session?: Buffer) =>
+      new Promise<{ reused: boolean; session: Buffer | undefined }>((resolve, reject) => {
+        const options = { host: '127.0.0.1', port: node.hop.port, rejectUnauthorized: false, ...tls };
+        const socket = connect({ ...options, ...(session && { session }) }, () => {
+          socket.write('MMTP 0.3\r\n');
+        });
+        socket.on('error', reject);
+        // Tickets come with the first octets at the latest.
+        socket.once('data', () => {
+          resolve({ reused: socket.isSessionReused(), session: socket.getSession() });
+          socket.destroy();
+        });
+      });
+    const { session } = await link();
+    expect((await link(session)).reused).toBe(false);
+  }
 });
 
 /** Runs OpenSSL's client, says the line of versions, and returns all that it prints. */

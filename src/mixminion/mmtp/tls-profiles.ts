@@ -1,6 +1,7 @@
 // What the two sides of a link ask of TLS: ours among ourselves, and what the servers of the old family know.
 // spec: mixminion-mmtp 1.1, 1.2
 
+import { constants } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
 
 /** The name by which an operator lets the old servers in, and a client lets itself out to them. */
@@ -27,11 +28,17 @@ const OLD: SecureContextOptions = {
   ].join(':'),
 };
 
+/** Servers built before 2010 do not say that they renegotiate safely; we never renegotiate. */
+const OLD_SERVERS: SecureContextOptions = { ...OLD, secureOptions: constants.SSL_OP_LEGACY_SERVER_CONNECT };
+
+/** No link is resumed, so that each has keys of its own and no ticket key outlives it. */
+const NO_TICKETS: SecureContextOptions = { secureOptions: constants.SSL_OP_NO_TICKET };
+
 export function connectingTls(compat: Compat | undefined): SecureContextOptions {
-  return compat === undefined ? CURRENT : OLD;
+  return compat === undefined ? CURRENT : OLD_SERVERS;
 }
 
 /** `auto` gives a Diffie-Hellman group as strong as the link key, which is the one of 1024 bits. */
 export function listeningTls(compat: Compat | undefined): SecureContextOptions {
-  return compat === undefined ? CURRENT : { ...OLD, dhparam: 'auto' };
+  return compat === undefined ? { ...CURRENT, ...NO_TICKETS } : { ...OLD, ...NO_TICKETS, dhparam: 'auto' };
 }
