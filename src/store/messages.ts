@@ -1,5 +1,8 @@
 // What a stored message is: its entry in the mailbox's index, what it is made from, and how entries are asked for.
 
+/** The flag by which folders count: a message without it is unread. */
+export const READ = 'read';
+
 export interface Message {
   /** 32 random lower-case hex digits, never used again; tells neither order nor time. */
   readonly id: string;
@@ -34,6 +37,8 @@ export interface MessageDraft {
   readonly folder?: string;
   readonly flags?: readonly string[];
   readonly index?: Uint8Array;
+  /** 1 to 255 octets that `named` finds it by; several messages may have the same. */
+  readonly name?: Uint8Array;
   /** The duplicate rule: a second append with the same key in the same set of this mailbox before `until` stores nothing. */
   readonly once?: { readonly key: Uint8Array; readonly until: number };
 }
@@ -41,8 +46,14 @@ export interface MessageDraft {
 export interface PageRequest {
   /** Only this folder; all folders when not given. */
   readonly folder?: string;
-  /** Messages with a larger uid than this. */
+  /** `oldest` first when not given. */
+  readonly order?: 'oldest' | 'newest';
+  /** Only those further on in this order than the uid given: later ones, or earlier ones with `newest` first. */
   readonly after?: number;
+  /** Leaves out so many first. What is left out costs a little too; to go on from a page, use `after`. */
+  readonly skip?: number;
+  /** Only those that have the flag, or have it not. Those without READ are found at once; for other flags each message is looked at. */
+  readonly flag?: { readonly name: string; readonly set: boolean };
   /** 1 to 1000. */
   readonly limit: number;
 }
@@ -53,10 +64,19 @@ export interface Page {
   readonly next: number | undefined;
 }
 
+/** A message that was removed. */
+export interface Gone {
+  readonly id: string;
+  /** Where it lay. */
+  readonly folder: string;
+  /** The name it was appended under, if it had one. */
+  readonly name: Buffer | undefined;
+}
+
 export interface Changes {
   readonly modseq: number;
   readonly messages: readonly Message[];
-  readonly gone: readonly string[];
+  readonly gone: readonly Gone[];
   /** True when there is more than `limit` allowed: ask again from `modseq`. */
   readonly more: boolean;
   /** True when removals after the modseq asked for are remembered no more: compare with the whole list. */

@@ -72,6 +72,10 @@ export interface Folder {
   readonly name: string;
   readonly messages: number;
   readonly bytes: number;
+  /** How many of the messages have not the flag READ. */
+  readonly unread: number;
+  /** The mailbox's change counter when this folder or a message in it changed last. */
+  readonly modseq: number;
 }
 
 export interface Messages {
@@ -88,7 +92,9 @@ export interface Messages {
    */
   append(mailbox: string, draft: MessageDraft): Promise<Appended>;
   find(mailbox: string, id: string): Promise<Message | undefined>;
-  /** Oldest first. Costs the same however much the mailbox holds. */
+  /** Those that were appended under this name and are still there, oldest first. */
+  named(mailbox: string, name: Uint8Array): Promise<Message[]>;
+  /** Costs the same however much the mailbox holds. */
   page(mailbox: string, request: PageRequest): Promise<Page>;
   /**
    * The octets from `offset`, `length` of them or up to the end, in chunks. Undefined when there is no such message.

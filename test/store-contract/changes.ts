@@ -70,13 +70,17 @@ export function changeTests(kit: Kit): void {
       const d = await kit.put('d');
       const next = await kit.store.messages.changes(BOX, start.modseq, 100);
       expect(next.messages.map(({ id }) => id)).toEqual([a, c, d]);
-      expect([next.gone, next.more, next.forgotten]).toEqual([[b], false, false]);
+      expect([next.gone, next.more, next.forgotten]).toEqual([
+        [{ id: b, folder: 'inbox', name: undefined }],
+        false,
+        false,
+      ]);
 
       const seen: string[] = [];
       let [from, more] = [start.modseq, true];
       while (more) {
         const step = await kit.store.messages.changes(BOX, from, 1);
-        seen.push(...step.gone, ...step.messages.map(({ id }) => id));
+        seen.push(...step.gone.map(({ id }) => id), ...step.messages.map(({ id }) => id));
         [from, more] = [step.modseq, step.more];
       }
       expect(seen).toEqual([b, a, c, d]);
@@ -108,7 +112,7 @@ export function changeTests(kit: Kit): void {
             const step = await kit.store.messages.changes(BOX, from, limit);
             expect(step.messages.length + step.gone.length).toBeLessThanOrEqual(limit);
             told.messages.push(...step.messages.map(({ id }) => id));
-            told.gone.push(...step.gone);
+            told.gone.push(...step.gone.map(({ id }) => id));
             [from, more] = [step.modseq, step.more];
           }
           expect(told.messages).toEqual(altered.map(([id]) => id));
@@ -124,7 +128,7 @@ export function changeTests(kit: Kit): void {
       await kit.store.messages.remove(BOX, [id]);
       await kit.store.sweep(0);
       await kit.store.sweep(29 * DAY);
-      expect(await kit.store.messages.changes(BOX, modseq, 10)).toMatchObject({ gone: [id], forgotten: false });
+      expect(await kit.store.messages.changes(BOX, modseq, 10)).toMatchObject({ gone: [{ id }], forgotten: false });
       await kit.store.sweep(31 * DAY);
       expect(await kit.store.messages.changes(BOX, modseq, 10)).toMatchObject({ gone: [], forgotten: true });
       const now = await kit.store.messages.changes(BOX, 0, 10);

@@ -66,10 +66,53 @@ export function folderTests(kit: Kit): void {
       expect(after?.modseq).toBeGreaterThan(before?.modseq ?? Number.POSITIVE_INFINITY);
       expect(await kit.ids()).toEqual([first, id, last]);
       expect(await kit.ids({ folder: 'inbox' })).toEqual([first, id, last]);
-      expect(await kit.store.mailboxes.folders(BOX)).toEqual([{ name: 'inbox', messages: 3, bytes: 13 }]);
+      expect(await kit.store.mailboxes.folders(BOX)).toMatchObject([
+        { name: 'inbox', messages: 3, bytes: 13, unread: 3 },
+      ]);
       expect(await kit.store.messages.remove(BOX, [id])).toBe(1);
       expect(await kit.ids()).toEqual([first, last]);
       expect((await kit.store.verify()).faults).toEqual([]);
     });
+
+    test('know what is unread and when they changed last', async () => {
+      const about = async () =>
+        (await kit.store.mailboxes.folders(BOX)).map(({ name, unread, modseq }) => [name, unread, modseq]);
+      const [first, second] = [await kit.put('1'), await kit.put('2', { folder: 'F' })];
+      await kit.put('3', { flags: ['read'] });
+      expect(await about()).toEqual([
+        ['F', 1, 2],
+        ['inbox', 1, 3],
+      ]);
+      await kit.store.messages.flag(BOX, first, { add: ['read', 'x'] });
+      await kit.store.messages.flag(BOX, first, { add: ['read', 'x'] });
+      expect(await about()).toContainEqual(['inbox', 0, 4]);
+      await kit.store.messages.move(BOX, first, 'F');
+      expect(await about()).toEqual([
+        ['F', 1, 5],
+        ['inbox', 0, 5],
+      ]);
+      await kit.store.messages.flag(BOX, first, { remove: ['read'] });
+      await kit.store.messages.remove(BOX, [second]);
+      expect(await about()).toContainEqual(['F', 1, 7]);
+      expect((await kit.store.verify()).faults).toEqual([]);
+    });
+  });
+
+  test('messages are found by the name they were put under', async () => {
+    await kit.store.mailboxes.create({ id: BOX, quota: AMPLE });
+    await kit.store.mailboxes.create({ id: 'smallmail/other', quota: AMPLE });
+    const name = Buffer.from('a name');
+    const named = async () => (await kit.store.messages.named(BOX, name)).map(({ id }) => id);
+    expect(await named()).toEqual([]);
+    const [first, second] = [await kit.put('1', { name }), await kit.put('2', { name, folder: 'F' })];
+    await kit.put('3', { name: Buffer.from('another') });
+    await kit.put('4');
+    await kit.put('5', { name }, 'smallmail/other');
+    expect(await named()).toEqual([first, second]);
+    await kit.store.messages.move(BOX, first, 'G');
+    const { modseq } = await kit.store.messages.changes(BOX, 0, 100);
+    await kit.store.messages.remove(BOX, [second]);
+    expect(await named()).toEqual([first]);
+    expect((await kit.store.messages.changes(BOX, modseq, 100)).gone).toEqual([{ id: second, folder: 'F', name }]);
   });
 }

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { PageRequest } from '../../src/store/messages.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Kit } from './kit.ts';
 
@@ -31,7 +32,7 @@ const used = (box: Box) => ({
 
 const boxId = fc.constantFrom('a/1', 'a/2', 'b/1');
 const folder = fc.constantFrom('inbox', 'Sent', 'Drafts');
-const flags = fc.uniqueArray(fc.constantFrom('seen', 'answered', 'x'), { maxLength: 3 });
+const flags = fc.uniqueArray(fc.constantFrom('read', 'answered', 'x'), { maxLength: 3 });
 const NOBODY = '0'.repeat(32);
 
 /** The id of the message that stands at `place` of the mailbox, round and round; one that is not there when it is empty. */
@@ -138,7 +139,13 @@ async function agree(store: Store, model: Model): Promise<void> {
       ]);
     }
     const folders = [...new Set([...box.made, ...messages.map((message) => message.folder)])].sort();
-    expect((await store.mailboxes.folders(id)).map(({ name }) => name)).toEqual(folders);
+    const counted = await store.mailboxes.folders(id);
+    expect(counted.map(({ name }) => name)).toEqual(folders);
+    for (const { name, unread } of counted) {
+      const lying = [...box.entries.values()].filter((entry) => entry.folder === name);
+      expect(unread).toBe(lying.filter((entry) => !entry.flags.has('read')).length);
+    }
+    await agreeOnPages(store, id, box);
     const changes = await store.messages.changes(id, 0, 1000);
     expect(new Set(changes.messages.map((message) => message.id))).toEqual(new Set(box.entries.keys()));
   }
@@ -157,9 +164,33 @@ export function modelTest(kit: Kit): void {
         for (const step of some) await step(kit.store, model);
         await agree(kit.store, model);
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
     await kit.store.sweep(0);
     expect((await kit.store.verify()).faults).toEqual([]);
   });
+}
+
+/** Every kind of page: each folder and all, from either end, by flag, in small steps and with some left out. */
+async function agreeOnPages(store: Store, id: string, box: Box): Promise<void> {
+  const flags = [undefined, ...['read', 'x'].flatMap((name) => [true, false].map((set) => ({ name, set })))];
+  for (const folder of [undefined, 'inbox', 'Sent'])
+    for (const order of ['oldest', 'newest'] as const)
+      for (const flag of flags) {
+        const expected = [...box.entries]
+          .filter(([, entry]) => folder === undefined || entry.folder === folder)
+          .filter(([, entry]) => flag === undefined || entry.flags.has(flag.name) === flag.set)
+          .map(([message]) => message);
+        if (order === 'newest') expected.reverse();
+        const wanted = { order, ...(folder && { folder }), ...(flag && { flag }) };
+        const first = await store.messages.page(id, { ...wanted, limit: 2 });
+        const rest = first.next === undefined ? [] : await pageAfter(store, id, { ...wanted, after: first.next });
+        expect([...first.messages, ...rest].map((message) => message.id)).toEqual(expected);
+        const skipped = await store.messages.page(id, { ...wanted, skip: 1, limit: 100 });
+        expect(skipped.messages.map((message) => message.id)).toEqual(expected.slice(1));
+      }
+}
+
+async function pageAfter(store: Store, id: string, wanted: Omit<PageRequest, 'limit'>) {
+  return (await store.messages.page(id, { ...wanted, limit: 100 })).messages;
 }

@@ -147,7 +147,7 @@ function mailboxesOf({ writer, read, watchers, clear }: Engine): Mailboxes {
     },
     async folders(id) {
       const rows = await read('listFolders', id);
-      return rows.map(([name, messages, bytes]) => ({ name, messages, bytes }));
+      return rows.map(([name, messages, bytes, unread, modseq]) => ({ name, messages, bytes, unread, modseq }));
     },
     createFolder: async (id, folder) => waking(id, writer.call('createFolder', id, checkName(folder))),
     removeFolder: (id, folder) => waking(id, writer.call('removeFolder', id, folder)),

@@ -72,6 +72,7 @@ function mailbox(name: string) {
       arrived: 0,
       expires: null,
       entry: null,
+      name: null,
       body,
       once,
     });

@@ -8,7 +8,7 @@ import { StoreError } from '../errors.ts';
 import { CHUNK } from '../limits.ts';
 import type { Verification } from '../store.ts';
 import { type Database, openReader, prepare, snapshot } from './database.ts';
-import { CHUNKS_OF_BODY, INBOX, SEQ_BITS } from './schema.ts';
+import { CHUNKS_OF_BODY, INBOX, SEQ_BITS, UNREAD } from './schema.ts';
 
 const OWNER_ONLY = 0o600;
 /** Pages copied in one step. */
@@ -142,8 +142,8 @@ function countChecker(db: Database): (box: number) => string[] {
   const folders = prepare<{ wrong: number }>(
     db,
     `SELECT count(*) AS wrong FROM
-       (SELECT name, messages, bytes FROM folders WHERE box = ?1 AND messages > 0 EXCEPT
-        SELECT folder, count(*), sum(size) FROM messages WHERE box = ?1 GROUP BY folder)`,
+       (SELECT name, messages, bytes, unread FROM folders WHERE box = ?1 AND messages > 0 EXCEPT
+        SELECT folder, count(*), sum(size), sum(${UNREAD}) FROM messages WHERE box = ?1 GROUP BY folder)`,
   );
   const overdue = prepare(
     db,

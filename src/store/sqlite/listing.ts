@@ -4,7 +4,8 @@ import { CHUNK } from '../limits.ts';
 import { type Database, prepare, prepareTuples, snapshot } from './database.ts';
 import type { BodyKey } from './held.ts';
 import type { Ids } from './ids.ts';
-import { INBOX, SEQ_BITS } from './schema.ts';
+import { BOX, type PageOf, pageReader, touchedBy, UNTOUCHED } from './paging.ts';
+import { SEQ_BITS } from './schema.ts';
 
 /** What an entry is the same in, on the disk and on its way: binary columns as hex, which travels cheaper than many small buffers. */
 type Entry = [
@@ -21,10 +22,13 @@ type Entry = [
 /** An index entry on its way between threads. */
 export type MessageRow = [uid: number, id: string, ...Entry];
 
+/** A removed message on its way between threads. */
+export type GoneRow = [id: string, folder: string, name: Uint8Array | null];
+
 export interface ChangeRows {
   readonly modseq: number;
   readonly messages: readonly MessageRow[];
-  readonly gone: readonly string[];
+  readonly gone: readonly GoneRow[];
   readonly more: boolean;
   readonly forgotten: boolean;
 }
@@ -33,16 +37,11 @@ export interface ChangeRows {
 type StoredRow = [body: number, box: number, run: number, uid: number, ...Entry];
 
 const COLUMNS = 'body, box, run, uid, folder, size, lower(hex(sha256)), flags, modseq, arrived, expires, entry';
-const BOX = '(SELECT box FROM mailboxes WHERE id = ?1)';
 const SIZE = 3;
 const MODSEQ = 6;
+/** Messages of one name that are listed. */
+const MAX_NAMED = 1000;
 const NOTHING = new Uint8Array(0);
-
-// Untouched messages lie in the order of their arrival, the others beside them: to list both is to merge two orders, of which
-// SQLite reads no more rows than are asked for.
-const UNTOUCHED = `FROM messages WHERE box = ${BOX} AND touched = 0`;
-const touchedBy = (index: string) => `FROM messages INDEXED BY ${index} WHERE box = ${BOX} AND touched = 1`;
-const TOUCHED = `FROM messages WHERE box = ${BOX} AND touched = 1`;
 
 export function messageReads(db: Database, ids: Ids) {
   const find = prepareTuples<StoredRow>(
@@ -50,19 +49,10 @@ export function messageReads(db: Database, ids: Ids) {
     `SELECT ${COLUMNS} FROM messages WHERE box = ${BOX} AND box = ?2 AND touched IN (0, 1) AND uid = ?3 AND run = ?4`,
   );
   const chunk = prepare<{ octets: Uint8Array }>(db, `SELECT octets FROM chunks WHERE key = (?1 << ${SEQ_BITS}) | ?2`);
-  const page = prepareTuples<StoredRow>(
+  const page = pageReader<StoredRow>(db, COLUMNS);
+  const named = prepareTuples<StoredRow>(
     db,
-    `SELECT ${COLUMNS} ${UNTOUCHED} AND uid > ?2 UNION ALL
-     SELECT ${COLUMNS} ${TOUCHED} AND uid > ?2 ORDER BY uid LIMIT ?3`,
-  );
-  const pageOfInbox = prepareTuples<StoredRow>(
-    db,
-    `SELECT ${COLUMNS} ${UNTOUCHED} AND uid > ?2 UNION ALL
-     SELECT ${COLUMNS} ${touchedBy('messages_folder')} AND folder = '${INBOX}' AND uid > ?2 ORDER BY uid LIMIT ?3`,
-  );
-  const pageOfFolder = prepareTuples<StoredRow>(
-    db,
-    `SELECT ${COLUMNS} ${touchedBy('messages_folder')} AND folder = ?4 AND uid > ?2 ORDER BY uid LIMIT ?3`,
+    `SELECT ${COLUMNS} FROM messages WHERE box = ${BOX} AND name = ?2 AND name IS NOT NULL ORDER BY uid LIMIT ?3`,
   );
   const state = prepare<{ box: number; modseq: number; forgotten: number }>(
     db,
@@ -73,9 +63,9 @@ export function messageReads(db: Database, ids: Ids) {
     `SELECT ${COLUMNS}, uid AS place ${UNTOUCHED} AND uid > ?2 UNION ALL
      SELECT ${COLUMNS}, modseq AS place ${touchedBy('messages_modseq')} AND modseq > ?2 ORDER BY place LIMIT ?3`,
   );
-  const gone = prepare<{ modseq: number; uid: number; run: number }>(
+  const gone = prepare<{ modseq: number; uid: number; run: number; folder: string; name: Uint8Array | null }>(
     db,
-    'SELECT modseq, uid, run FROM gone WHERE box = ? AND modseq > ? ORDER BY modseq LIMIT ?',
+    'SELECT modseq, uid, run, folder, name FROM gone WHERE box = ? AND modseq > ? ORDER BY modseq LIMIT ?',
   );
 
   function unseal([, box, run, uid, ...entry]: StoredRow): MessageRow {
@@ -85,11 +75,6 @@ export function messageReads(db: Database, ids: Ids) {
   function stored(mailbox: string, id: string): StoredRow | undefined {
     const place = ids.open(id);
     return place && find.get(mailbox, place.box, place.uid, place.run);
-  }
-
-  function pageRows(mailbox: string, folder: string | null, after: number, limit: number): StoredRow[] {
-    if (folder === null) return page.all(mailbox, after, limit);
-    return folder === INBOX ? pageOfInbox.all(mailbox, after, limit) : pageOfFolder.all(mailbox, after, limit, folder);
   }
 
   return {
@@ -111,8 +96,9 @@ export function messageReads(db: Database, ids: Ids) {
 
     readChunk: ({ body }: BodyKey, seq: number): Uint8Array | undefined => chunk.get(body, seq)?.octets,
 
-    pageMessages: (mailbox: string, folder: string | null, after: number, limit: number): MessageRow[] =>
-      pageRows(mailbox, folder, after, limit).map(unseal),
+    pageMessages: (mailbox: string, wanted: PageOf): MessageRow[] => page(mailbox, wanted).map(unseal),
+
+    namedMessages: (mailbox: string, name: Uint8Array): MessageRow[] => named.all(mailbox, name, MAX_NAMED).map(unseal),
 
     changesSince: (mailbox: string, since: number, limit: number): ChangeRows =>
       snapshot(db, () => {
@@ -130,7 +116,7 @@ export function messageReads(db: Database, ids: Ids) {
           messages: messages.filter((row) => row[MODSEQ] <= modseq),
           gone: removals
             .filter((row) => row.modseq <= modseq)
-            .map(({ uid, run }) => ids.seal({ box: now.box, run, uid })),
+            .map(({ uid, run, folder, name }): GoneRow => [ids.seal({ box: now.box, run, uid }), folder, name]),
           more,
           forgotten: since > 0 && since < now.forgotten,
         };

@@ -75,8 +75,22 @@ export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
       return row && messageOf(row);
     },
 
-    async page(mailbox, { folder, after = 0, limit }) {
-      const rows = await read('pageMessages', mailbox, folder ?? null, after, checkLimit(limit) + 1);
+    async named(mailbox, name) {
+      const rows = await read('namedMessages', mailbox, new Uint8Array(checkKey(name)));
+      return rows.map(messageOf);
+    },
+
+    async page(mailbox, { folder = null, order = 'oldest', after, skip = 0, flag, limit }) {
+      const newest = order === 'newest';
+      const rows = await read('pageMessages', mailbox, {
+        folder,
+        newest,
+        from: after ?? (newest ? Number.MAX_SAFE_INTEGER : 0),
+        skip: checkWhole(skip),
+        flag: flag?.name ?? null,
+        set: flag?.set ?? false,
+        limit: checkLimit(limit) + 1,
+      });
       const messages = rows.slice(0, limit).map(messageOf);
       return { messages, next: rows.length > limit ? messages.at(-1)?.uid : undefined };
     },
@@ -122,7 +136,8 @@ export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
 
     async changes(mailbox, modseq, limit) {
       const rows = await read('changesSince', mailbox, checkWhole(modseq), checkLimit(limit));
-      return { ...rows, messages: rows.messages.map(messageOf) };
+      const gone = rows.gone.map(([id, folder, name]) => ({ id, folder, name: name ? asBuffer(name) : undefined }));
+      return { ...rows, messages: rows.messages.map(messageOf), gone };
     },
 
     watch: (mailbox, wake) => watchers.add(mailbox, wake),
@@ -131,13 +146,14 @@ export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
 
 /** The draft without its body, checked. */
 function describe(draft: MessageDraft): Omit<NewMessage, 'size' | 'sha256' | 'body'> {
-  const { arrived, expires, folder = INBOX, flags = [], index, once: rule } = draft;
+  const { arrived, expires, folder = INBOX, flags = [], index, name, once: rule } = draft;
   return {
     folder: checkName(folder),
     flags: joinFlags(checkFlags(flags)),
     arrived: checkWhole(arrived),
     expires: expires === undefined ? null : checkWhole(expires),
     entry: index && index.byteLength > 0 ? new Uint8Array(checkIndex(index)) : null,
+    name: name === undefined ? null : toHex(checkKey(name)),
     once: rule ? { key: toHex(checkKey(rule.key)), until: checkWhole(rule.until) } : null,
   };
 }

@@ -27,7 +27,9 @@ export interface MailboxChange {
   readonly expires: number | null | undefined;
 }
 
-export type FolderRow = [name: string, messages: number, bytes: number];
+export type FolderRow = [name: string, messages: number, bytes: number, unread: number, modseq: number];
+
+const NEXT_CHANGE = '(SELECT modseq + 1 FROM mailboxes WHERE box = ?1)';
 
 export function mailboxWrites(db: Database, documents: ReturnType<typeof documentWrites>) {
   const insert = prepare(
@@ -49,8 +51,8 @@ export function mailboxWrites(db: Database, documents: ReturnType<typeof documen
   const touch = prepare(db, 'UPDATE mailboxes SET modseq = modseq + 1 WHERE box = ?');
   const makeFolder = prepare(
     db,
-    `INSERT INTO folders (box, name, made, messages, bytes) VALUES (?, ?, 1, 0, 0)
-     ON CONFLICT DO UPDATE SET made = 1 WHERE made = 0`,
+    `INSERT INTO folders (box, name, made, messages, bytes, modseq) VALUES (?1, ?2, 1, 0, 0, ${NEXT_CHANGE})
+     ON CONFLICT DO UPDATE SET made = 1, modseq = excluded.modseq WHERE made = 0`,
   );
   const removeFolder = prepare(db, 'DELETE FROM folders WHERE box = ? AND name = ? AND messages = 0');
 
@@ -100,7 +102,7 @@ export function mailboxReads(db: Database) {
   const listFrom = prepare<{ id: string }>(db, 'SELECT id FROM mailboxes WHERE id > ?1 AND id >= ?2 ORDER BY id');
   const folders = prepareTuples<FolderRow>(
     db,
-    'SELECT name, messages, bytes FROM folders WHERE box = (SELECT box FROM mailboxes WHERE id = ?) ORDER BY name',
+    'SELECT name, messages, bytes, unread, modseq FROM folders WHERE box = (SELECT box FROM mailboxes WHERE id = ?) ORDER BY name',
   );
   const usage = prepare<{ mailboxes: number; messages: number; bytes: number }>(
     db,

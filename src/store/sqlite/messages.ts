@@ -2,6 +2,7 @@
 
 import { StoreError } from '../errors.ts';
 import { checkFlags } from '../limits.ts';
+import { READ } from '../messages.ts';
 import type { BodyWrites } from './bodies.ts';
 import { type Database, prepare } from './database.ts';
 import type { BodyKey } from './held.ts';
@@ -17,6 +18,7 @@ export interface NewMessage {
   readonly arrived: number;
   readonly expires: number | null;
   readonly entry: Uint8Array | null;
+  readonly name: string | null;
   /** The octets, or where they lie already. */
   readonly body: Uint8Array | BodyKey;
   readonly once: { readonly key: string; readonly until: number } | null;
@@ -42,6 +44,7 @@ interface Found extends BodyKey, Numbers {
   readonly flags: string;
   readonly folder: string;
   readonly size: number;
+  readonly name: Uint8Array | null;
 }
 
 /** A mailbox remembers the removals among its last so many changes. */
@@ -50,6 +53,8 @@ const REMEMBERED = 10_000;
 /** Flags are kept as one text, each on a line. */
 export const joinFlags = (flags: readonly string[]): string => flags.join('\n');
 export const splitFlags = (text: string): string[] => (text === '' ? [] : text.split('\n'));
+
+const unread = (flags: string): 0 | 1 => (splitFlags(flags).includes(READ) ? 0 : 1);
 
 /** What a message is found by when its mailbox and its id are known. */
 const AT = 'box = ? AND touched IN (0, 1) AND uid = ? AND run = ?';
@@ -71,26 +76,27 @@ export function messageWrites(db: Database, bodies: BodyWrites, ids: Ids, run: n
   const remember = prepare(db, 'INSERT INTO once (box, key, until) VALUES (?, unhex(?), ?) ON CONFLICT DO NOTHING');
   const fillFolder = prepare(
     db,
-    `INSERT INTO folders (box, name, made, messages, bytes) VALUES (?, ?, 0, ?, ?)
-     ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, bytes = bytes + excluded.bytes`,
+    `INSERT INTO folders (box, name, made, messages, bytes, unread, modseq) VALUES (?, ?, 0, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, bytes = bytes + excluded.bytes,
+       unread = unread + excluded.unread, modseq = excluded.modseq`,
   );
   const dropFolder = prepare(db, 'DELETE FROM folders WHERE box = ? AND name = ? AND messages = 0 AND made = 0');
   const insert = prepare(
     db,
-    `INSERT INTO messages (box, touched, uid, run, folder, size, sha256, flags, modseq, arrived, expires, body, entry)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, unhex(?7), ?8, ?3, ?9, ?10, ?11, ?12)`,
+    `INSERT INTO messages (box, touched, uid, run, folder, size, sha256, flags, modseq, arrived, expires, body, entry, name)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, unhex(?7), ?8, ?3, ?9, ?10, ?11, ?12, unhex(?13))`,
   );
   const remove = prepare<Found>(
     db,
-    `DELETE FROM messages WHERE ${AT} RETURNING box, uid, run, body, flags, folder, size`,
+    `DELETE FROM messages WHERE ${AT} RETURNING box, uid, run, body, flags, folder, size, name`,
   );
-  const find = prepare<Found>(db, `SELECT box, uid, run, body, flags, folder, size FROM messages WHERE ${AT}`);
+  const find = prepare<Found>(db, `SELECT box, uid, run, body, flags, folder, size, name FROM messages WHERE ${AT}`);
   const touch = prepare(
     db,
     `UPDATE messages SET touched = 1, flags = ?4, folder = ?5, modseq = ?3
      WHERE box = ?1 AND touched IN (0, 1) AND uid = ?2`,
   );
-  const bury = prepare(db, 'INSERT INTO gone (box, modseq, uid, run) VALUES (?, ?, ?, ?)');
+  const bury = prepare(db, 'INSERT INTO gone (box, modseq, uid, run, folder, name) VALUES (?, ?, ?, ?, ?, ?)');
   const forgetUpTo = prepare(db, 'DELETE FROM gone WHERE box = ? AND modseq <= ?');
   const forgot = prepare(db, 'UPDATE mailboxes SET forgotten = max(forgotten, ?2) WHERE box = ?1');
   const setModseq = prepare(db, 'UPDATE mailboxes SET modseq = ?2 WHERE box = ?1');
@@ -106,8 +112,8 @@ export function messageWrites(db: Database, bodies: BodyWrites, ids: Ids, run: n
       if (message === undefined) continue;
       removed += 1;
       bytes += message.size;
-      bury.run(box, modseq + removed, message.uid, message.run);
-      emptyFolder(message);
+      bury.run(box, modseq + removed, message.uid, message.run, message.folder, message.name);
+      emptyFolder(message, modseq + removed);
       later = bodies.dropBody(message, message.size) || later;
     }
     if (removed === 0) return { removed, later };
@@ -117,8 +123,8 @@ export function messageWrites(db: Database, bodies: BodyWrites, ids: Ids, run: n
     return { removed, later };
   }
 
-  function emptyFolder({ box, folder, size }: Found): void {
-    fillFolder.run(box, folder, -1, -size);
+  function emptyFolder({ box, folder, size, flags }: Found, modseq: number): void {
+    fillFolder.run(box, folder, -1, -size, -unread(flags), modseq);
     dropFolder.run(box, folder);
   }
 
@@ -140,11 +146,11 @@ export function messageWrites(db: Database, bodies: BodyWrites, ids: Ids, run: n
       }
       if (full) return 'full';
       const uid = state.modseq + 1;
-      const { sha256, flags, arrived, entry } = draft;
-      const touched = Number(folder !== INBOX);
+      const { sha256, flags, arrived, entry, name } = draft;
+      const touched = Number(folder !== INBOX || flags !== '');
       const body = bodyOf(box, draft.body);
-      insert.run(box, touched, uid, run, folder, size, sha256, flags, arrived, expires, body, entry);
-      fillFolder.run(box, folder, 1, size);
+      insert.run(box, touched, uid, run, folder, size, sha256, flags, arrived, expires, body, entry, name);
+      fillFolder.run(box, folder, 1, size, unread(flags), uid);
       count.run(box, uid, size, 1);
       const soonest = Math.min(expires ?? Number.POSITIVE_INFINITY, once?.until ?? Number.POSITIVE_INFINITY);
       if (soonest < (firstExpiry ?? Number.POSITIVE_INFINITY)) expireFrom.run(box, soonest);
@@ -169,6 +175,7 @@ export function messageWrites(db: Database, bodies: BodyWrites, ids: Ids, run: n
       const kept = splitFlags(message.flags).filter((flag) => !drop.includes(flag));
       const flags = joinFlags(checkFlags([...kept, ...add]));
       if (flags === message.flags) return false;
+      fillFolder.run(state.box, message.folder, 0, 0, unread(flags) - unread(message.flags), state.modseq + 1);
       touch.run(state.box, message.uid, state.modseq + 1, flags, message.folder);
       setModseq.run(state.box, state.modseq + 1);
       return true;
@@ -180,8 +187,8 @@ export function messageWrites(db: Database, bodies: BodyWrites, ids: Ids, run: n
       const message = state && findIn(state.box, id);
       if (!message) return undefined;
       if (folder === message.folder) return false;
-      emptyFolder(message);
-      fillFolder.run(state.box, folder, 1, message.size);
+      emptyFolder(message, state.modseq + 1);
+      fillFolder.run(state.box, folder, 1, message.size, unread(message.flags), state.modseq + 1);
       touch.run(state.box, message.uid, state.modseq + 1, message.flags, folder);
       setModseq.run(state.box, state.modseq + 1);
       return true;

@@ -1,6 +1,7 @@
 // The tables, and how an older file becomes a newer one: forward only, step by step, in one transaction each.
 
 import { StoreError } from '../errors.ts';
+import { READ } from '../messages.ts';
 import type { Database } from './database.ts';
 
 /** The folder of a message that names none. */
@@ -128,8 +129,27 @@ const FIRST = `
   ) STRICT;
 `;
 
+/** True of a message whose flags, each on a line, are without READ. */
+export const UNREAD = `instr(char(10) || flags || char(10), char(10) || '${READ}' || char(10)) = 0`;
+
+// Folders count what is unread and know their last change; messages may have a name, and what is left of a removed one has it too. Of untouched messages none is in an index
+// of the unread, as before: they have no flags, so that all of them are.
+const SECOND = `
+  ALTER TABLE folders ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE folders ADD COLUMN modseq INTEGER NOT NULL DEFAULT 0;
+  UPDATE folders SET modseq = mailboxes.modseq FROM mailboxes WHERE mailboxes.box = folders.box;
+  UPDATE folders SET unread = counted.unread FROM
+    (SELECT box, folder, count(*) AS unread FROM messages WHERE ${UNREAD} GROUP BY box, folder) AS counted
+    WHERE counted.box = folders.box AND counted.folder = folders.name;
+  CREATE INDEX messages_unread ON messages (box, folder, uid) WHERE touched = 1 AND ${UNREAD};
+  ALTER TABLE messages ADD COLUMN name BLOB;
+  CREATE INDEX messages_name ON messages (box, name, uid) WHERE name IS NOT NULL;
+  ALTER TABLE gone ADD COLUMN folder TEXT NOT NULL DEFAULT '';
+  ALTER TABLE gone ADD COLUMN name BLOB;
+`;
+
 /** Step n brings a file of version n to version n + 1. Steps are added at the end and never changed. */
-const STEPS: readonly string[] = [FIRST];
+const STEPS: readonly string[] = [FIRST, SECOND];
 
 /** Brings the file up to this version of the schema. Throws StoreError `newer` when the file is ahead of it. */
 export function migrate(db: Database): void {

@@ -106,6 +106,27 @@ describe('the file', () => {
     await store.close();
   });
 
+  test('of the first version gets what later ones count', async () => {
+    const file = freshFile();
+    const store = await openSqliteStore({ file });
+    await store.mailboxes.create({ id: BOX, quota: AMPLE });
+    await put(store, Buffer.from('text'));
+    await store.messages.append(BOX, { body: Buffer.from('x'), arrived: 0, folder: 'F', flags: ['read', 'y'] });
+    const folders = await store.mailboxes.folders(BOX);
+    await store.close();
+    tamper(
+      file,
+      `DROP INDEX messages_unread; DROP INDEX messages_name; ALTER TABLE messages DROP COLUMN name;
+       ALTER TABLE folders DROP COLUMN unread; ALTER TABLE folders DROP COLUMN modseq;
+       ALTER TABLE gone DROP COLUMN folder; ALTER TABLE gone DROP COLUMN name; PRAGMA user_version = 1`,
+    );
+    const again = await openSqliteStore({ file });
+    expect((await again.verify()).faults).toEqual([]);
+    const modseq = (await again.mailboxes.get(BOX))?.modseq;
+    expect(await again.mailboxes.folders(BOX)).toEqual(folders.map((folder) => ({ ...folder, modseq })));
+    await again.close();
+  });
+
   test('of a later version, or of something else, is refused as it is', async () => {
     const file = freshFile();
     await (await openSqliteStore({ file })).close();
