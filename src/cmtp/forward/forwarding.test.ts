@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { cmtpVectors, hex, type KeyVectors } from '../../../test/support/cmtp.ts';
 import {
@@ -12,6 +12,7 @@ import { systemRandom } from '../../base/random.ts';
 import { HOUR, MINUTE, SECOND, VirtualClock } from '../../base/time.ts';
 import { fixedResolver } from '../../net/resolver.ts';
 import { Pins } from '../../post/pins.ts';
+import type { Post } from '../../post/post.ts';
 import { openMessage } from '../client/open-message.ts';
 import { keyPairOf, makeKeyPair } from '../crypto/keys.ts';
 import { formatMessage, parseMessage } from '../wire/message.ts';
@@ -31,16 +32,32 @@ const [HOME, FAR] = ['home.example', 'far.example'];
 const toBob = { to: { account: 'bob', domain: FAR }, from: { account: 'alice', domain: HOME } };
 
 let clock: VirtualClock;
-let post: TestPost;
+let shared: TestPost;
+let post: Post;
 let stack: AsyncDisposableStack;
 let delivered: { account: string; message: Uint8Array }[];
-beforeEach(async () => {
+beforeAll(async () => {
+  shared = await openTestPost();
+  return () => shared[Symbol.asyncDispose]();
+});
+beforeEach(() => {
   clock = new VirtualClock(1_790_000_000 * SECOND);
   stack = new AsyncDisposableStack();
-  post = stack.use(await openTestPost(clock, fixedResolver({ 'broken.example': { fails: true } })));
+  post = { ...shared, clock, resolver: fixedResolver({ 'broken.example': { fails: true } }) };
   delivered = [];
-  return () => stack.disposeAsync();
+  return async () => {
+    await stack.disposeAsync();
+    await post.store.mailboxes.remove('cmtp/(forwarding)');
+    await forgetJobs();
+    await new Pins(post, 'cmtp').forget(FAR);
+  };
 });
+async function forgetJobs(): Promise<void> {
+  const all = { now: clock.now() + 100 * HOUR, leaseUntil: 0, limit: 100 };
+  for (const { id } of await post.store.queues.lease('cmtp/forward', all)) {
+    await post.store.queues.finish('cmtp/forward', id);
+  }
+}
 
 const home: HomeServer = {
   domain: HOME,
@@ -147,13 +164,7 @@ describe('a message for another domain', () => {
     const forward = await forwarding(1);
     await forward.accept(passing());
     await forward.close(0);
-    for (const { id } of await post.store.queues.lease('cmtp/forward', {
-      now: clock.now() + HOUR,
-      leaseUntil: 0,
-      limit: 9,
-    })) {
-      await post.store.queues.finish('cmtp/forward', id);
-    }
+    await forgetJobs();
     const far = await farSide(mail(onward(), replies.success));
     await forwarding(far.port);
     await pass(MINUTE, isSettled);
