@@ -39,7 +39,8 @@ export function parsePlace(text: string): Place | undefined {
   return at > 0 && isName(account) && isName(domain) ? { account, domain } : undefined;
 }
 
-function lowerCase(text: string): string {
+/** ASCII letters in lower case, and these alone. */
+export function lowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 

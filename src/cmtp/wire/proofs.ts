@@ -1,4 +1,5 @@
-// What a user signs to our extension words. Each text names the server, so that no other can use it.
+// What a user signs to our extension words. Each text names the server, so that no other can use it, and
+// the domain with its ASCII letters in lower case.
 //
 //   XCHAL   z(user)                                              -> u32 1, u32 32, challenge (32), server's signature over it
 //   XAUTH   signature over authProof                             -> SUCCESS or FAILURE; a challenge serves once, for 60 s
@@ -10,7 +11,7 @@
 //
 // An id is 32 octets of any kind. XROTATE with the key of today and another xzibit is a new passphrase.   spec: cmtp 9 D13, D22, D23
 
-import { zeroEnded } from './names.ts';
+import { lowerCase, zeroEnded } from './names.ts';
 
 export const CHALLENGE_LENGTH = 32;
 export const MESSAGE_ID_LENGTH = 32;
@@ -33,16 +34,16 @@ export interface UserKeys {
 
 /** spec: cmtp 9 D13 */
 export function authProof({ server, account, domain }: ProofOf, challenge: Uint8Array): Buffer {
-  const parts = [zeroEnded('CMTP-XAUTH-1'), server, challenge, zeroEnded(account), zeroEnded(domain)];
+  const parts = [zeroEnded('CMTP-XAUTH-1'), server, challenge, zeroEnded(account), zeroEnded(lowerCase(domain))];
   return Buffer.concat(parts);
 }
 
 export function enrolProof({ server, account, domain }: ProofOf, token: string, keys: UserKeys): Buffer {
-  const names = [token, account, domain].map(zeroEnded);
+  const names = [token, account, lowerCase(domain)].map(zeroEnded);
   return Buffer.concat([zeroEnded('CMTP-XENROL-1'), server, ...names, keys.publicKey, keys.xzibit]);
 }
 
 export function rotateProof({ server, account, domain }: ProofOf, keys: UserKeys): Buffer {
-  const names = [account, domain].map(zeroEnded);
+  const names = [account, lowerCase(domain)].map(zeroEnded);
   return Buffer.concat([zeroEnded('CMTP-XROTATE-1'), server, ...names, keys.publicKey, keys.xzibit]);
 }
