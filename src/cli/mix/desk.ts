@@ -80,13 +80,10 @@ async function freshen({ options, settings, note, folder }: Desk, client: Mix3Cl
   const { downloadDirectory, verbose } = options;
   if (downloadDirectory === 'yes') return void (await client.updateDirectory({ force: true }));
   const known = client.directory.getServers().length > 0;
-  if (settings.directory.urls.length === 0) {
+  if (settings.directory.servers.length === 0) {
     if (known) return; // whoever imports servers by hand needs no directory
     const file = options.config ?? join(folder, 'mix.toml');
-    throw new UsageError(
-      'no servers are known',
-      `set urls and signers under [directory] in ${file}, or import servers`,
-    );
+    throw new UsageError('no servers are known', `set servers under [directory] in ${file}, or import descriptors`);
   }
   if (downloadDirectory === 'no') return;
   try {

@@ -13,6 +13,7 @@ import { choiceSetting, durationSetting, listSetting, textSetting } from '../../
 import { settingTable } from '../../post/setting-tables.ts';
 import { parseAddress } from '../directory/address.ts';
 import { type PathKind, PathSpec } from '../directory/path-spec.ts';
+import { directoryServersSetting } from '../directory/server-setting.ts';
 import { isValidNickname } from '../directory/value-kinds.ts';
 
 const HEAD = `\
@@ -50,19 +51,12 @@ function nicknames(about: string) {
 }
 
 const directory = z.strictObject({
-  urls: listSetting(
-    (url) => (/^https?:\/\/\S+$/i.test(url) && URL.canParse(url) ? url : undefined),
-    'write a list of http or https URLs',
-    [],
-    'Where the list of servers is fetched, once a day: the first URL that answers. Below one that ends in "/" it is the file current.gz.',
+  servers: directoryServersSetting(
+    'The directory servers of the network, each as "FINGERPRINT URL". The list of servers is fetched once a day from the ' +
+      'first of them that answers. It counts when more than half of them have signed it (one of them, for lists of the old ' +
+      'form). Below an URL that ends in "/" it is the file current.gz.',
   ),
-  signers: listSetting(
-    (key) => (/^[0-9a-f]{40}$/i.test(key) ? key.toUpperCase() : undefined),
-    'write a list of fingerprints of 40 hex digits',
-    [],
-    'Fingerprints of the directory keys that you trust. A directory counts when more than half of them have signed it (one of them, for directories of the old form).',
-  ),
-  timeout: durationSetting('1 min', 'How long fetching the directory may take.'),
+  timeout: durationSetting('1 min', 'How long fetching the list may take.'),
 });
 
 const paths = z.strictObject({
@@ -122,11 +116,6 @@ const schema: z.ZodType<ClientSettings> = z.strictObject({
   network: settingTable(network, 'How servers are reached.'),
 });
 
-/** The settings when a file says nothing. */
-export function defaultSettings(): ClientSettings {
-  return schema.parse({});
-}
-
 /** Reads a configuration file, writing one with all defaults when there is none. Throws ConfigError. */
 export async function readClientSettings(file: string): Promise<ClientSettings> {
   const found = await readFile(file, 'utf8').catch(async (error) => {
@@ -139,7 +128,7 @@ export async function readClientSettings(file: string): Promise<ClientSettings> 
 }
 
 /** The settings in the text of `file`. Throws ConfigError. */
-export function parseClientSettings(found: string, file: string): ClientSettings {
+function parseClientSettings(found: string, file: string): ClientSettings {
   const remedy = OLD_CONFIG.test(found)
     ? 'this is a file of the old program, whose form is another: move it away, and set what you need in the new one'
     : 'correct the file';

@@ -39,7 +39,7 @@ export interface FlushReport extends FlushState {
 }
 
 /** Sends packets of the queue. Whoever calls this sees to it that nobody else does so meanwhile. */
-export function flushQueue(queue: PacketQueue, options: FlushOptions = {}): Promise<FlushReport> {
+function flushQueue(queue: PacketQueue, options: FlushOptions = {}): Promise<FlushReport> {
   return asApi(async () => {
     const chosen = choose(await queue.list(), options);
     const parcels = chosen.map(({ id, firstHop }) => ({ id, firstHop, load: () => queue.read(id) }));

@@ -18,6 +18,8 @@ export type { HopAddress } from '../packet/routing.ts';
 export type { AddResult, ReassemblyStorage } from '../payload/reassembly.ts';
 export { memoryReassemblyStorage } from '../payload/reassembly-memory.ts';
 export type { MessageState } from '../payload/reassembly-state.ts';
+export type { ClientSettings } from './client-settings.ts';
+export type { Draft, PathQuestion } from './compose.ts';
 export { MmtpConnection } from './connection.ts';
 export {
   assembleFragments,
@@ -31,10 +33,12 @@ export {
 export { Directory, downloadDirectory, downloadDirectoryTo, ServerDescriptor } from './directory.ts';
 export { DirectoryStore, type DirectoryStoreOptions } from './directory-store.ts';
 export * from './errors.ts';
+export { type FlushOptions, type FlushReport, type FlushState, flushFolder, type OutboxOptions } from './flushing.ts';
 export { fragmentFolder } from './fragment-folder.ts';
 export { FragmentPool, type FragmentPoolOptions, type PooledMessage } from './fragment-pool.ts';
 export { Keyring, type KeyringOptions } from './identities.ts';
 export { Mix3PublicKey, Mix3SecretKey } from './keys.ts';
+export { Mix3Client, type Mix3ClientOptions } from './mix3-client.ts';
 export {
   countPackets,
   type Headers,
@@ -44,11 +48,14 @@ export {
   packageMessage,
 } from './package-message.ts';
 export { generatePacket, Packet, type PacketOptions } from './packet.ts';
+export { PacketQueue, type PacketQueueOptions, type QueuedPacket } from './packet-queue.ts';
 export { generatePath, generatePaths, type PathOptions, PathSpec, parseAddress } from './paths.ts';
 export * as primitives from './primitives.ts';
+export type { Reading, ReadingOptions } from './reading.ts';
 export { type SendOptions, sendPackets } from './sending.ts';
 export { Mix3Status, statusString } from './status.ts';
 export { Surb, type SurbOptions } from './surb.ts';
 export { type SurbFlaw, SurbLog, type SurbLogStorage, type SurbMark } from './surb-log.ts';
 export { fileSurbLog, memorySurbLog } from './surb-log-file.ts';
+export type { MadeSurb, SurbWish } from './surb-making.ts';
 export { SurbSecret } from './surb-secret.ts';

@@ -99,8 +99,8 @@ export class Mix3Client implements AsyncDisposable {
         const settings = options.settings ?? (await readClientSettings(home.config));
         const directory = await DirectoryStore.open({
           folder: home.folder,
-          server: settings.directory.urls.map((url) => ({ url })),
-          knownServers: settings.directory.signers.map((fingerprint) => ({ name: fingerprint, url: '', fingerprint })),
+          server: settings.directory.servers,
+          knownServers: settings.directory.servers,
           timeout: settings.directory.timeout,
           ...(settings.network.proxy === '' ? {} : { proxy: settings.network.proxy }),
           ...(onWarning === undefined ? {} : { onWarning }),
@@ -118,14 +118,14 @@ export class Mix3Client implements AsyncDisposable {
 
   /**
    * Fetches the directory of the day when the one at hand is older, or whenever `force` is set; resolves to whether it
-   * did. Errors as `DirectoryStore.update`, and Mix3BadArgsError when the settings name no server or no key.
+   * did. Errors as `DirectoryStore.update`, and Mix3BadArgsError when the settings name no directory server.
    */
   updateDirectory({ force = false }: { force?: boolean } = {}): Promise<boolean> {
     return asApi(async () => {
-      const { urls, signers } = this.settings.directory;
-      const remedy = `set urls and signers under [directory] in ${this.#home.config}`;
-      if (urls.length === 0) throw new Mix3BadArgsError('no directory server is known', { remedy });
-      if (signers.length === 0) throw new Mix3BadArgsError('no directory key is trusted', { remedy });
+      if (this.settings.directory.servers.length === 0)
+        throw new Mix3BadArgsError('no directory server is known', {
+          remedy: `set servers under [directory] in ${this.#home.config}`,
+        });
       return await this.directory.update({ force });
     });
   }
