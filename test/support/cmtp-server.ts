@@ -2,11 +2,16 @@
 // did not know. Stands for the old reference server, and for servers that do what ours never does.
 
 import { createServer, type Socket } from 'node:net';
+import { parseHead } from '../../src/cmtp/wire/message.ts';
 import { cmtpVectors, hex, type TranscriptVectors } from './cmtp.ts';
+
+const REFERENCE_NONCE = 64;
 
 export interface Exchange {
   readonly send: Uint8Array;
   readonly reply: Uint8Array;
+  /** How many octets behind `send` belong to it, told from those that are there; undefined while they are too few. */
+  readonly more?: (held: Buffer) => number | undefined;
   /** Ends the conversation after the reply. */
   readonly closes?: boolean;
 }
@@ -35,8 +40,9 @@ export async function openReplayServer(exchanges: readonly Exchange[], greeting?
       held = Buffer.concat([held, chunk]);
       for (;;) {
         const known = longestFirst.find(({ send }) => held.subarray(0, send.length).equals(send));
-        if (known === undefined) break;
-        held = held.subarray(known.send.length);
+        const more = known?.more ? known.more(held.subarray(known.send.length)) : 0;
+        if (known === undefined || more === undefined) break;
+        held = held.subarray(known.send.length + more);
         if (known.reply.length > 0) socket.write(known.reply);
         if (known.closes) socket.end();
       }
@@ -68,5 +74,20 @@ export function openReference(more: readonly Exchange[] = []): Promise<ReplaySer
     reply: hex(reply),
     closes,
   }));
-  return openReplayServer([...more, ...exchanges], hex(transcripts[0]?.greeting ?? ''));
+  return openReplayServer([...more, ...exchanges, anyMail], hex(transcripts[0]?.greeting ?? ''));
 }
+
+/** A message of any kind and the 64 octets that it wants behind it; silence is the answer.   spec: cmtp 4.3 */
+const anyMail: Exchange = {
+  send: Buffer.from('MAIL\0'),
+  reply: Buffer.alloc(0),
+  more(held) {
+    try {
+      const { head, length } = parseHead(held);
+      const whole = length + head.logLength + head.bodyLength + REFERENCE_NONCE;
+      return whole <= held.length ? whole : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+};

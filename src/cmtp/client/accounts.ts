@@ -119,7 +119,8 @@ export async function proved<T>(
 ): Promise<T> {
   return converse(courier, account, async (session) => {
     await prove(session, account, own).catch((error) => {
-      if (account.tls !== undefined || !(error instanceof ClientError) || error.code !== 'refused') throw error;
+      const isRefused = error instanceof ClientError && error.code === 'refused';
+      if (account.tls !== undefined || session.dialect === 'reference' || !isRefused) throw error;
       const remedy = `say where: postern cmtp login ${formatAddress(account)} --tls HOST:PORT`;
       throw new ClientError('refused', 'the server wants keys to be proved over TLS', { cause: error, remedy });
     });

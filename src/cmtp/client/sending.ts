@@ -31,7 +31,7 @@ export async function sendLetter(
 ): Promise<{ sent: Sent; size: number }> {
   const isForeign = letter.to.domain !== account.domain;
   return converse(courier, account, async (session) => {
-    if (session.dialect === 'seed' && (isForeign || account.tls !== undefined)) await introduce(session, account, own);
+    if (account.tls !== undefined) await prove(session, account, own); // elsewhere it may not be understood
     const recipientKey = await keyFor(courier, session, letter, isForeign);
     const from = { account: account.account, domain: account.domain };
     const signer = letter.isSigned ? own : undefined;
@@ -39,16 +39,6 @@ export async function sendLetter(
     const outgoing = { attachments: message.readUInt32BE(4), chunks: chunksOf(message, courier.progress) };
     return { sent: await session.mail(outgoing), size: message.length };
   });
-}
-
-/** A server that takes mail without proof is as good. */
-async function introduce(session: CmtpSession, account: Account, own: KeyPair): Promise<void> {
-  try {
-    await prove(session, account, own);
-  } catch (error) {
-    const isRefused = error instanceof ClientError && error.code === 'refused';
-    if (!isRefused || account.tls !== undefined) throw error;
-  }
 }
 
 async function keyFor(courier: Courier, session: CmtpSession, letter: Letter, isForeign: boolean): Promise<Buffer> {
@@ -95,9 +85,9 @@ export function senderKeys(courier: Courier, account: Account, passphrase: strin
     return converse(courier, account, async (session) => {
       if (sender.account === '') return isForeign ? undefined : session.serverKey;
       if (isForeign && session.dialect === 'reference') return undefined;
-      if (isForeign && passphrase !== undefined) {
+      if (isForeign && account.tls !== undefined && passphrase !== undefined) {
         const [own] = await unlock(account, passphrase);
-        await introduce(session, account, own);
+        await prove(session, account, own);
       }
       return session.keyOf(sender.account, isForeign ? sender.domain : '');
     });
