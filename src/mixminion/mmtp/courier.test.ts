@@ -3,13 +3,16 @@
 
 import { afterEach, describe, expect, test } from 'vitest';
 import { packetOf } from '../../../test/support/mmtp.ts';
-import { certificatesOf, startTestNode, type TestNode } from '../../../test/support/mmtp-node.ts';
+import { certificatesOf, nodeIdentity, startTestNode, type TestNode } from '../../../test/support/mmtp-node.ts';
 import { openProxy } from '../../../test/support/socks.ts';
 import { Throttle } from '../../base/throttle.ts';
 import { DAY, MINUTE, SECOND, systemClock, VirtualClock } from '../../base/time.ts';
 import { CounterRandom } from '../../crypto/aes-ctr.ts';
+import { Ports } from '../../net/ports.ts';
 import { fixedResolver, isPublicAddress } from '../../net/resolver.ts';
+import type { PacketRoom } from './carrier.ts';
 import { Courier, type CourierOptions } from './courier.ts';
+import { mmtpPort } from './port.ts';
 import * as wire from './wire.ts';
 
 const random = new CounterRandom(Buffer.alloc(16, 9));
@@ -249,6 +252,17 @@ test('packets leave no faster than there is bandwidth', async () => {
   const begun = performance.now();
   await Promise.all([0, 1, 2, 3, 4].map((index) => courier.send(node.hop, packetOf(index))));
   expect(performance.now() - begun).toBeGreaterThan(180); // four units of 50 ms behind the first
+});
+
+test('a port on which nobody counts serves all the same', async () => {
+  const ports = new Ports();
+  open.push(ports);
+  const room: PacketRoom = { receive: async () => 'received', padding: () => {} };
+  const certificates = await certificatesOf(Date.now());
+  const at = { host: '127.0.0.1', port: 0 };
+  await ports.use([mmtpPort({ at, certificates, room, limits: { connections: 1 }, clock: systemClock })]);
+  const hop = { host: 'amber.test', port: ports.listening[0]?.at.port ?? 0, keyId: nodeIdentity.publicKey.digest };
+  expect(await startCourier().send(hop, packetOf(0))).toBe('received');
 });
 
 // spec: mixminion-mmtp 1.3, 8

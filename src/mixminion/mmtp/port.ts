@@ -42,7 +42,8 @@ export function mmtpPort(options: MmtpPortOptions): Port {
     clock,
     serve: async (connection) => {
       connected?.();
-      count?.({ reason: await serve(connection, room, options) });
+      const reason = await serve(connection, room, options);
+      count?.({ reason });
     },
     refused: (reason) => count?.({ reason }),
   };
