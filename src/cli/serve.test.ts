@@ -19,7 +19,8 @@ import { makeOffice, openOffice } from '../office/office.ts';
 import { verifyOffice } from '../office/verify.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 
-const QUIET_PORTS = '[smallmail]\nlisten = ["127.0.0.1:0"]\n[health]\nlisten = ["127.0.0.1:0"]\n';
+const ANY = 'listen = ["127.0.0.1:0"]';
+const QUIET_PORTS = `[smallmail]\n${ANY}\n[cmtp]\n${ANY}\nlisten_tls = []\n[health]\n${ANY}\n`;
 
 let home: string;
 const running = new Set<ChildProcessWithoutNullStreams>();
@@ -174,7 +175,8 @@ describe('postern serve', () => {
   test('is backed up, verified and examined by another process while it runs, and never opened twice', async () => {
     const office = await serve();
     const copy = await backUp(folder(), join(home, 'copy'));
-    expect(copy.files).toEqual(['keys/tls.crt', 'keys/tls.key', 'mail.sqlite', 'postern.toml']);
+    const keys = ['cmtp/private.key', 'cmtp/public.key', 'keys/tls.crt', 'keys/tls.key'];
+    expect(copy.files).toEqual([...keys, 'mail.sqlite', 'postern.toml']);
     for (const place of [folder(), dataFolderAt(copy.folder)]) {
       expect(await verifyOffice(place, counters, () => {})).toMatchObject({ ok: true });
     }

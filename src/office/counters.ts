@@ -1,6 +1,8 @@
 // The one list of counters. A new one is a line here.
 
+import { cmtp } from '../cmtp/counter.ts';
+import { directory } from '../mixminion/authority/counter.ts';
 import { smallmail } from '../smallmail/counter.ts';
 import type { AnyCounter } from './settings.ts';
 
-export const counters: readonly AnyCounter[] = [smallmail];
+export const counters: readonly AnyCounter[] = [smallmail, cmtp, directory];

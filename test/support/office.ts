@@ -24,13 +24,24 @@ interface Described {
   readonly listening: readonly { readonly counter: string; readonly at: string }[];
 }
 
+/** What stands in each table of the configuration of an office under test: it listens on ports that the system chooses. */
+const ANY_PORT: Readonly<Record<string, string>> = {
+  health: 'listen = []',
+  smallmail: 'listen = ["127.0.0.1:0"]',
+  cmtp: 'listen = ["127.0.0.1:0"]\nlisten_tls = ["127.0.0.1:0"]',
+};
+
 /** A data folder whose configuration listens on ports that the system chooses, plus `config`. */
 export async function makeDataFolder(config = ''): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'postern-office-'));
   await mkdir(path, { mode: OWNER_ONLY, recursive: true });
-  const [general, smallmail = ''] = config.split('[smallmail]');
-  const lines = ['[health]', 'listen = []', general ?? '', '[smallmail]', 'listen = ["127.0.0.1:0"]', smallmail];
-  await writeFile(join(path, 'postern.toml'), lines.join('\n'), { mode: 0o600 });
+  let toml = config;
+  for (const [table, lines] of Object.entries(ANY_PORT)) {
+    const heading = `[${table}]\n`;
+    if (toml.includes(heading)) toml = toml.replace(heading, `${heading}${lines}\n`);
+    else toml += `\n${heading}${lines}\n`;
+  }
+  await writeFile(join(path, 'postern.toml'), toml, { mode: 0o600 });
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
