@@ -3,13 +3,15 @@
 
 import SmtpConnection from 'nodemailer/lib/smtp-connection';
 import { messageOf } from '../base/errors.ts';
-import { type Clock, MINUTE } from '../base/time.ts';
+import { type Clock, MINUTE, SECOND } from '../base/time.ts';
 import { openSocket } from '../net/dial.ts';
 import { type Endpoint, formatEndpoint, isLoopback } from '../net/endpoint.ts';
 import { NetError } from '../net/errors.ts';
 import { SmtpRelayError } from './errors.ts';
 
 const TIMEOUT = 5 * MINUTE;
+/** For the connection alone, of which nothing is expected any more when it takes longer. */
+const CONNECT_TIME = 30 * SECOND;
 /** A relay may take its time to close; we do not wait longer. */
 const CLOSE_TIME = 1000;
 const MAX_REPLY = 64 * 1024;
@@ -73,9 +75,11 @@ export async function relayMail(request: RelayRequest): Promise<Relayed> {
 async function open({ relay, hostname, clock }: RelayRequest, until: number): Promise<SmtpConnection> {
   const { endpoint, tls, ca } = relay;
   const timeout = Math.max(1, until - clock.now());
-  const socket = await openSocket({ to: endpoint, clock, timeout }).catch((error: unknown) => {
-    throw error instanceof NetError ? new SmtpRelayError('later', error.message, { cause: error }) : error;
-  });
+  const socket = await openSocket({ to: endpoint, clock, timeout: Math.min(CONNECT_TIME, timeout) }).catch(
+    (error: unknown) => {
+      throw error instanceof NetError ? new SmtpRelayError('later', error.message, { cause: error }) : error;
+    },
+  );
   return new SmtpConnection({
     host: endpoint.host,
     port: endpoint.port,

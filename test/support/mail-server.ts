@@ -22,8 +22,8 @@ export interface MailServer extends AsyncDisposable {
   readonly answers: { from?: number; to: Map<string, number>; data?: number };
 }
 
-/** Without TLS unless `options` say otherwise. */
-export async function openMailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
+/** Without TLS unless `options` say otherwise; on any port unless one is given. */
+export async function openMailServer(options: SMTPServerOptions = {}, at = 0): Promise<MailServer> {
   const mails: KeptMail[] = [];
   const answers: MailServer['answers'] = { to: new Map() };
   const error = (code: number | undefined) =>
@@ -49,7 +49,7 @@ export async function openMailServer(options: SMTPServerOptions = {}): Promise<M
     ...options,
   });
   server.on('error', () => {}); // a client that breaks off is the test's business
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(at, '127.0.0.1', resolve));
   const { port } = server.server.address() as AddressInfo;
   return {
     endpoint: { host: '127.0.0.1', port },

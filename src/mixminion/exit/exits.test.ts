@@ -3,7 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { openMailServer } from '../../../test/support/mail-server.ts';
 import { openTestPost, type TestPost } from '../../../test/support/post.ts';
@@ -12,7 +12,8 @@ import { pick, shuffle } from '../../base/random.ts';
 import { DAY, HOUR, MINUTE, SECOND, VirtualClock } from '../../base/time.ts';
 import { CounterRandom, keystream } from '../../crypto/aes-ctr.ts';
 import { sha1 } from '../../crypto/hash.ts';
-import type { Acceptance, Arrival } from '../../post/local-delivery.ts';
+import { type Acceptance, type Arrival, LocalDelivery } from '../../post/local-delivery.ts';
+import type { Post } from '../../post/post.ts';
 import { RoutingType, randomTag } from '../packet/routing.ts';
 import { compress } from '../payload/compress.ts';
 import { encodeCompressed, encodeMessage } from '../payload/encode.ts';
@@ -29,13 +30,34 @@ const HERE = 'here.example';
 const FRAGMENTS = { maximumSize: 1024 * 1024, maximumInterval: 2 * DAY };
 const random = new CounterRandom(Buffer.alloc(16, 7));
 
-let clock: VirtualClock;
-let post: TestPost;
-beforeEach(async () => {
-  clock = new VirtualClock(Date.UTC(2026, 10, 22, 13));
-  post = await openTestPost(clock);
-  return () => post[Symbol.asyncDispose]();
+let kept: TestPost;
+beforeAll(async () => {
+  kept = await openTestPost();
+  return () => kept[Symbol.asyncDispose]();
 });
+
+let clock: VirtualClock;
+let post: Post;
+beforeEach(() => {
+  clock = new VirtualClock(Date.UTC(2026, 10, 22, 13));
+  post = { ...kept, clock, local: new LocalDelivery() };
+  return emptyStore;
+});
+
+/** One store serves all tests: it takes longer to open than most of them take. */
+async function emptyStore(): Promise<void> {
+  const { queues, documents } = kept.store;
+  for (const queue of ['smtp', 'mbox', 'recorder'].map((name) => `mix/exit/${name}`)) {
+    const now = Number.MAX_SAFE_INTEGER;
+    for (const { id } of await queues.lease(queue, { now, leaseUntil: now, limit: 100 }))
+      await queues.finish(queue, id);
+  }
+  for (const id of await documents.list('mix/fragments')) {
+    for (const piece of await documents.list(`mix/fragments/${id}`))
+      await documents.remove(`mix/fragments/${id}`, piece);
+    await documents.remove('mix/fragments', id);
+  }
+}
 
 let packets = 0;
 function packet(routingType: number, address: string | Buffer, payload: Buffer, tag = randomTag(random)): ExitPacket {
@@ -61,14 +83,11 @@ function fragmentsFor(type: number, info: string, length: number): Buffer[] {
 }
 
 /** A module that writes down what it is given, and answers as told, the last answer for ever. */
-function recorder(
-  answers: (ExitResult | Error)[] = [{ result: 'done', reason: 'kept' }],
-  type: number = RoutingType.SMTP,
-) {
+function recorder(answers: (ExitResult | Error)[] = [{ result: 'done', reason: 'kept' }]) {
   const got: (ExitMessage & { at: number })[] = [];
   const module: ExitModule = {
-    type,
-    name: `recorder-${type}`,
+    type: RoutingType.SMTP,
+    name: 'recorder',
     schedule: { ages: [HOUR, 3 * HOUR] },
     async deliver(message) {
       got.push({ ...message, at: clock.now() });
@@ -257,7 +276,7 @@ describe('a message in fragments', () => {
   test('is handed over once when the process dies between queueing and forgetting', async () => {
     const { module, got } = recorder();
     const { documents } = post.store;
-    const broken = Object.assign(Object.create(post.store) as TestPost['store'], {
+    const broken = Object.assign(Object.create(post.store) as Post['store'], {
       documents: Object.assign(Object.create(documents), {
         put: (owner: string, name: string, value: Buffer) =>
           String(value).includes('"completed"')
@@ -484,6 +503,22 @@ describe('mail that leaves', () => {
     await deliver(room.exits, RoutingType.SMTP, 'a@b.c', singleton('\nHello\n'));
     expect(events()).toEqual(['failed relay-away']);
     expect(await room.exits.waiting()).toBe(1);
+  });
+
+  test('leaves a relay alone for a while that was away several times', async () => {
+    const room = await setUp();
+    const port = room.server.endpoint.port;
+    await room[Symbol.asyncDispose]();
+    for (let mail = 0; mail < 4; mail += 1) {
+      await deliver(room.exits, RoutingType.SMTP, 'a@b.c', singleton('\nHello\n'));
+      expect(room.events.splice(0)).toEqual(['attempted due', 'failed relay-away']);
+    }
+    await using back = await openMailServer({}, port);
+    await deliver(room.exits, RoutingType.SMTP, 'a@b.c', singleton('\nHello\n'));
+    expect([room.events.splice(0), back.mails]).toEqual([['attempted due', 'failed relay-away'], []]);
+    await clock.advance(10 * MINUTE);
+    await deliver(room.exits, RoutingType.SMTP, 'a@b.c', singleton('\nHello\n'));
+    expect(room.events.splice(0)).toEqual(['attempted due', 'delivered relayed']);
   });
 
   test('of octets that mean nothing to us is passed on whole', async () => {

@@ -33,7 +33,7 @@ export interface ExitModule {
   readonly schedule: RetrySchedule;
   /**
    * Tries to deliver one message. It may have been delivered before, if the process died at the wrong moment: a module
-   * that can tell by `message.id` should. What it throws counts as `later`.
+   * that can tell by `message.id` should. What it throws counts as `later`. Ends soon after `signal` is aborted.
    */
   deliver(message: ExitMessage, signal: AbortSignal): Promise<ExitResult>;
 }

@@ -4,7 +4,7 @@ import { DAY, HOUR, MINUTE, SECOND, startOfDay } from '../../../base/time.ts';
 
 /** How much each day counts, the oldest first. The last is today, which is not over. */
 const DAY_WEIGHTS = [1, 2, 2, 3, 5, 8, 9, 10, 10, 10, 10, 5] as const;
-export const DAYS = DAY_WEIGHTS.length;
+const DAYS = DAY_WEIGHTS.length;
 
 /** A missing ping is late only when most others of its age have come. */
 const PATIENCE = 15 * MINUTE;
