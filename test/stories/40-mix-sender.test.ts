@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, watch } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -196,6 +196,27 @@ test('a packet to be dropped carries nothing, and reads nothing', async () => {
   expect(await alice.run('count-packets', '-t', 'drop')).toBe('1 packet needed\n');
 });
 
+test('what might be a trap, or confuse a terminal, is shown to those only who insist', async () => {
+  const bomb = await alice.file('bomb', 'x'.repeat(2_000_000));
+  await alice.run('send', '-t', 'bob@example.net', '-i', bomb, '--deliver-fragments');
+  const octets = Buffer.from([0, 1, 2, 255]);
+  await alice.run('send', '-t', 'bob@example.net', '-i', await alice.file('octets', octets));
+  const [trap, binary] = exits.mails('bob@example.net');
+  const trapped = await bob.file('trap.txt', trap);
+  expect(await bob.fails('decode', '-i', trapped)).toContain('--force reads it');
+  expect((await bob.run('decode', '--force', '-i', trapped)).length).toBe(2_000_000);
+
+  const mail = await bob.file('binary.txt', binary);
+  const shown = await bob.file('shown');
+  vi.spyOn(process, 'stdout', 'get').mockReturnValue(Object.assign(Object.create(process.stdout), { isTTY: true }));
+  expect(await bob.fails('decode', '-i', mail)).toContain('might confuse your terminal');
+  vi.restoreAllMocks();
+  await bob.run('decode', '-i', mail, '-o', shown);
+  expect(readFileSync(shown)).toEqual(octets);
+  expect(await bob.ask('decode', '-i', mail)).toEqual([{ kind: 'message', base64: octets.toString('base64') }]);
+  expect(await bob.fails('decode', '-i', await bob.file('none.txt', 'nothing'))).toContain('no anonymous message');
+});
+
 test('servers, paths, and whether servers are up', async () => {
   expect(await alice.run('servers')).toMatch(/^server +caps +status\nAmber +mbox smtp relay frag +\(ok\)\nBirch/);
   expect(await alice.run('list-servers', '-F', 'Incoming/MMTP:Port,contact', 'cedar')).toMatch(
@@ -277,24 +298,31 @@ test('no reply block is used twice, whenever the sender is killed', async () => 
   const args = [MAIN, 'mix', 'send', '-R', blocks, '-i', answer, '--home', bob.home, '-D', 'no', '--quiet'];
   await bob.run('update');
   const run = () => spawn(process.execPath, args, { stdio: 'ignore' });
-  const began = Date.now();
   await once(run(), 'exit');
-  const whole = Date.now() - began;
-  for (let round = 0; round < 5; round += 1) {
+  expect(exits.handles).toHaveLength(1);
+  for (const delay of [0, 3, 10, 30, 80]) {
+    // From the moment in which the log of used blocks changes: then it queues, and sends.
     const child = run();
-    // Late in its life, when it marks, queues and sends.
-    const timer = setTimeout(() => child.kill('SIGKILL'), whole * (0.5 + 0.11 * round));
+    const watcher = watch(await bob.file('mix/surbs'), () => setTimeout(() => child.kill('SIGKILL'), delay));
     await once(child, 'exit');
-    clearTimeout(timer);
+    watcher.close();
   }
   await bob.run('flush');
   expect(await bob.ask('queue')).toEqual([]);
   const marked = (await bob.ask<{ used: boolean }[]>('surb', 'inspect', blocks)).filter(({ used }) => used).length;
   expect(new Set(exits.handles).size).toBe(exits.handles.length);
-  expect(exits.handles.length).toBeGreaterThan(1);
-  expect(marked).toBeGreaterThanOrEqual(exits.handles.length);
-  // Two at once take different blocks, too.
+  expect(marked).toBe(6); // each run has spent one, whatever became of it
+  expect(exits.handles.length).toBeLessThanOrEqual(marked);
+  // Two at once take different blocks, too, and read their message from standard input.
   const before = exits.handles.length;
-  await Promise.all([once(run(), 'exit'), once(run(), 'exit')]);
+  const talk = () => {
+    const child = spawn(process.execPath, [...args, '-i', '-'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    child.stdin.end('a short answer');
+    return once(child, 'exit');
+  };
+  expect(await Promise.all([talk(), talk()])).toEqual([
+    [0, null],
+    [0, null],
+  ]);
   expect(new Set(exits.handles).size).toBe(before + 2);
 });
