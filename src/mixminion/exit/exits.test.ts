@@ -219,6 +219,34 @@ describe('a message in one packet', () => {
   });
 });
 
+test('modules and limits change while the exits work, and what waits goes on with those that are there', async () => {
+  const old = recorder([{ result: 'later', reason: 'away' }]);
+  const { exits, events } = await open([old.module]);
+  await exits.deliver(packet(RoutingType.SMTP, 'a@b.c', singleton('\nx')));
+  await exits.round();
+  await exits.use({ modules: [], fragments: FRAGMENTS });
+  expect([RoutingType.SMTP, RoutingType.FRAGMENT].map(exits.accepts)).toEqual([false, true]);
+  await clock.advance(HOUR);
+  await exits.round();
+  const next = recorder();
+  await exits.use({ modules: [next.module], fragments: { ...FRAGMENTS, maximumSize: 40_000 } });
+  for (const payload of fragmentsFor(RoutingType.SMTP, 'x', 60_000).slice(0, 1))
+    await exits.deliver(packet(RoutingType.FRAGMENT, '', payload));
+  await exits.round();
+  await exits.use({ modules: [next.module] });
+  expect([RoutingType.SMTP, RoutingType.FRAGMENT].map(exits.accepts)).toEqual([true, false]);
+  expect([old.got.length, next.got.length]).toEqual([1, 1]);
+  expect(events).toEqual([
+    'attempted due',
+    'failed away',
+    'dropped fragment-too-large',
+    'attempted due',
+    'delivered kept',
+  ]);
+  await expect(exits.use({ modules: [next.module, old.module] })).rejects.toMatchObject({ code: 'exit-module' });
+  expect(exits.accepts(RoutingType.SMTP)).toBe(true);
+});
+
 test('two modules for one exit type, or of one name, are refused', async () => {
   const { module } = recorder();
   await expect(open([module, { ...module, name: 'other' }])).rejects.toMatchObject({ code: 'exit-module' });

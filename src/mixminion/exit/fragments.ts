@@ -15,9 +15,7 @@ const MAX_OPEN = 100_000;
 /** How long a finished message is remembered, so that a late fragment begins nothing: longer than a packet key lives. */
 const MEMORY = 60 * DAY;
 
-export interface FragmentsOptions {
-  readonly clock: Clock;
-  readonly storage: ReassemblyStorage;
+export interface FragmentLimits {
   /** Octets of a compressed message, its exit prefix included. */
   readonly maximumSize: number;
   /** How long a message may take to become complete, ms. */
@@ -28,25 +26,40 @@ export interface FragmentsOptions {
 export type WholeMessage = ExitAddress & { readonly id: string; readonly compressed: Buffer };
 
 export class Fragments {
-  readonly #options: FragmentsOptions;
+  readonly #clock: Clock;
   readonly #pool: ReassemblyPool;
-  readonly #open: Set<string>;
-  readonly #ready: Set<string>;
+  readonly #open = new Set<string>();
+  readonly #ready = new Set<string>();
   #swept = 0;
 
-  private constructor(options: FragmentsOptions, pool: ReassemblyPool, open: Set<string>, ready: Set<string>) {
-    this.#options = options;
-    this.#pool = pool;
-    this.#open = open;
-    this.#ready = ready;
+  #limits: FragmentLimits;
+
+  private constructor(clock: Clock, storage: ReassemblyStorage, limits: FragmentLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+    const currentLimit = () => this.#limits.maximumSize;
+    this.#pool = new ReassemblyPool(storage, {
+      clock,
+      get maxSize() {
+        return currentLimit();
+      },
+    });
   }
 
   /** Picks up what an earlier run left. */
-  static async open(options: FragmentsOptions): Promise<Fragments> {
-    const pool = new ReassemblyPool(options.storage, { clock: options.clock, maxSize: options.maximumSize });
-    const open = (await pool.messages()).filter(({ status }) => status === 'open');
-    const ids = (states: typeof open) => new Set(states.map(({ id }) => id));
-    return new Fragments(options, pool, ids(open), ids(open.filter(isReady)));
+  static async open(clock: Clock, storage: ReassemblyStorage, limits: FragmentLimits): Promise<Fragments> {
+    const fragments = new Fragments(clock, storage, limits);
+    for (const state of await fragments.#pool.messages()) {
+      if (state.status !== 'open') continue;
+      fragments.#open.add(state.id);
+      if (isReady(state)) fragments.#ready.add(state.id);
+    }
+    return fragments;
+  }
+
+  /** Other limits, for all that comes from now on. */
+  use(limits: FragmentLimits): void {
+    this.#limits = limits;
   }
 
   /** Keeps one packet's payload. Returns why it was dropped, or undefined when it is kept.   spec: mixminion-e2e 7 */
@@ -84,10 +97,10 @@ export class Fragments {
 
   /** Once a day: dates are kept by the day.   spec: mixminion-e2e 7 */
   async #sweep(dropped: (reason: string) => void): Promise<void> {
-    const today = startOfDay(this.#options.clock.now());
+    const today = startOfDay(this.#clock.now());
     if (this.#swept === today) return;
     this.#swept = today;
-    const expired = await this.#pool.expire(this.#options.maximumInterval);
+    const expired = await this.#pool.expire(this.#limits.maximumInterval);
     for (let message = 0; message < expired; message += 1) dropped('fragments-expired');
     await this.#pool.forgetFinished(MEMORY);
     if (expired === 0) return;

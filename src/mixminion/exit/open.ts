@@ -12,7 +12,7 @@ import { hasTag, RoutingType, splitExitInfo } from '../packet/routing.ts';
 import { ExitError } from './errors.ts';
 import type { ExitPacket, Exits } from './exits.ts';
 import { fragmentStorage } from './fragment-storage.ts';
-import { Fragments, type WholeMessage } from './fragments.ts';
+import { type FragmentLimits, Fragments, type WholeMessage } from './fragments.ts';
 import { classify, type QueuedMessage, readJob, writeJob } from './job.ts';
 import type { ExitModule, ExitResult } from './module.ts';
 
@@ -37,41 +37,69 @@ export interface ExitEvent {
   readonly reason: string;
 }
 
-export interface ExitsOptions {
-  readonly post: Post;
+/** What an operator may change while the server runs. */
+export interface ExitsSetUp {
   /** No two of one exit type or one name. */
   readonly modules: readonly ExitModule[];
-  /** When given, messages in fragments are put together: `maximumSize` octets, within `maximumInterval` ms. */
-  readonly fragments?: { readonly maximumSize: number; readonly maximumInterval: number };
+  /** When given, messages in fragments are put together. */
+  readonly fragments?: FragmentLimits;
+}
+
+export interface ExitsOptions extends ExitsSetUp {
+  readonly post: Post;
   /** Told of everything that becomes of a message. It is counted as a metric in any case. */
   readonly observe?: (event: ExitEvent) => void;
 }
 
+export interface OpenExits extends Exits {
+  /**
+   * Takes other modules and limits. What waits for a module that is gone stays in the store until one of its name is
+   * back. Throws ExitError `exit-module`, and nothing is changed then.
+   */
+  use(setUp: ExitsSetUp): Promise<void>;
+}
+
+/** A module, which may be replaced by another of its name, and its queue. */
 interface Way {
-  readonly module: ExitModule;
+  module: ExitModule;
   readonly outbound: Outbound;
 }
 
+type Tell = (module: string, event: ExitEvent['event'], reason: string) => void;
+
 /** Opens the exits, with whatever an earlier run left in their queues. Throws ExitError `exit-module`. */
-export async function openExits({ post, modules, fragments, observe }: ExitsOptions): Promise<Exits> {
+export async function openExits({ post, observe, ...setUp }: ExitsOptions): Promise<OpenExits> {
   const { store, clock, log, metrics } = post;
   const counted = metrics.counter('postern_mix_deliveries_total', 'What became of messages at the exits', [
     'module',
     'event',
     'reason',
   ]);
-  const tell = (module: string, event: ExitEvent['event'], reason: string) => {
+  const tell: Tell = (module, event, reason) => {
     counted({ module, event, reason });
     observe?.({ module, event, reason });
   };
 
-  const ways = new Map<number, Way>();
-  for (const module of modules) {
-    if (ways.has(module.type) || [...ways.values()].some((way) => way.module.name === module.name))
-      throw new ExitError('exit-module', `two modules deliver exit type ${module.type} or are called ${module.name}`);
-    ways.set(module.type, { module, outbound: outboundOf(post, module, tell) });
+  const everyWay = new Map<string, Way>(); // by name, those of modules that are gone too
+  let ways = new Map<number, Way>();
+  let pool: Fragments | undefined;
+  let takesFragments = false;
+
+  async function use({ modules, fragments }: ExitsSetUp): Promise<void> {
+    checkDistinct(modules);
+    if (fragments) pool ??= await Fragments.open(clock, fragmentStorage(store), fragments);
+    if (fragments) pool?.use(fragments);
+    takesFragments = fragments !== undefined;
+    ways = new Map(
+      modules.map((module) => {
+        const way = everyWay.get(module.name) ?? openWay(post, module, tell);
+        way.module = module;
+        everyWay.set(module.name, way);
+        return [module.type, way];
+      }),
+    );
   }
-  const pool = fragments && (await Fragments.open({ clock, storage: fragmentStorage(store), ...fragments }));
+  await use(setUp);
 
   /** Queues a message, unless there is nothing in it to deliver. */
   async function enqueue({ module, outbound }: Way, id: Uint8Array, message: QueuedMessage): Promise<void> {
@@ -83,7 +111,7 @@ export async function openExits({ post, modules, fragments, observe }: ExitsOpti
 
   async function deliver(packet: ExitPacket): Promise<void> {
     const { replayHash, routingType, routingInfo, payload } = packet;
-    if (routingType === RoutingType.FRAGMENT && pool !== undefined) {
+    if (routingType === RoutingType.FRAGMENT && takesFragments && pool !== undefined) {
       const reason = await pool.take(routingInfo, payload);
       tell(FRAGMENT_NAME, reason === undefined ? 'kept' : 'dropped', reason ?? 'fragment');
       return;
@@ -126,7 +154,8 @@ export async function openExits({ post, modules, fragments, observe }: ExitsOpti
   }
 
   return {
-    accepts: (routingType) => ways.has(routingType) || (routingType === RoutingType.FRAGMENT && pool !== undefined),
+    use,
+    accepts: (routingType) => ways.has(routingType) || (routingType === RoutingType.FRAGMENT && takesFragments),
     deliver,
     round() {
       again = true;
@@ -139,7 +168,7 @@ export async function openExits({ post, modules, fragments, observe }: ExitsOpti
     },
     async close(grace) {
       again = false;
-      await Promise.all([...ways.values()].map(({ outbound }) => outbound.stop(grace)));
+      await Promise.all([...everyWay.values()].map(({ outbound }) => outbound.stop(grace)));
       const patience = new AbortController();
       await Promise.race([running, sleep(clock, grace, patience.signal)]);
       patience.abort();
@@ -147,19 +176,23 @@ export async function openExits({ post, modules, fragments, observe }: ExitsOpti
   };
 }
 
-function outboundOf(
-  post: Post,
-  module: ExitModule,
-  tell: (module: string, event: ExitEvent['event'], reason: string) => void,
-): Outbound {
-  const { name, schedule } = module;
-  return new Outbound(post, {
-    queue: queueOf(module),
-    schedule,
+function checkDistinct(modules: readonly ExitModule[]): void {
+  const [types, names] = [new Set(modules.map(({ type }) => type)), new Set(modules.map(({ name }) => name))];
+  if (types.size < modules.length || names.size < modules.length)
+    throw new ExitError('exit-module', 'two modules deliver the same exit type, or have the same name');
+}
+
+function openWay(post: Post, first: ExitModule, tell: Tell): Way {
+  const { name } = first;
+  const outbound = new Outbound(post, {
+    queue: queueOf(first),
+    get schedule() {
+      return way.module.schedule;
+    },
     concurrency: CONCURRENCY,
     async attempt(job, signal): Promise<Attempt> {
       tell(name, 'attempted', 'due');
-      const { result, reason } = await attempt(post, module, job, signal);
+      const { result, reason } = await attempt(post, way.module, job, signal);
       if (result === 'drop') return { fate: 'refused', reason };
       tell(name, result === 'done' ? 'delivered' : 'failed', reason);
       return { fate: result };
@@ -168,6 +201,8 @@ function outboundOf(
       tell(name, 'dropped', reason);
     },
   });
+  const way: Way = { module: first, outbound };
+  return way;
 }
 
 async function attempt({ log }: Post, module: ExitModule, job: Job, signal: AbortSignal): Promise<ExitResult> {
