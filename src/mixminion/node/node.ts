@@ -4,6 +4,7 @@
 import { toHex } from '../../base/bytes.ts';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { Slots } from '../../base/slots.ts';
+import { MINUTE } from '../../base/time.ts';
 import { sha1 } from '../../crypto/hash.ts';
 import type { RsaPrivateKey } from '../../crypto/rsa.ts';
 import type { Acknowledgement, PacketRoom } from '../mmtp/carrier.ts';
@@ -22,6 +23,9 @@ import type { Opened, Unopened } from './unwrap/unwrapper.ts';
 const MAX_UNDER_WAY = 256;
 /** Packets that are handed over to the exits at a time. */
 const MAX_DELIVERIES = 16;
+
+/** How often at most a file of the spool is ended before it is full, for the sake of what is gone and still lies in it. */
+const SEAL_EVERY = MINUTE;
 
 /** What waits in the pool. */
 interface Pooled {
@@ -49,6 +53,7 @@ export class MixNode implements PacketRoom {
   #pool: Pooled[] = [];
   #toOpen: number[];
   #arrived = 0;
+  #sealed = Number.NEGATIVE_INFINITY;
   #mixing: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
@@ -297,6 +302,11 @@ export class MixNode implements PacketRoom {
 
   async #send(): Promise<void> {
     await Promise.all([this.#outgoing.sendReady(), this.#parts.exits.round()]);
+    const now = this.#parts.clock.now();
+    if (now - this.#sealed >= SEAL_EVERY) {
+      this.#sealed = now;
+      await this.#spool.seal();
+    }
     await this.#spool.tidy();
   }
 

@@ -162,6 +162,11 @@ export class Spool {
     return record?.type === 'held' ? record : undefined;
   }
 
+  /** Writes to a new segment from now on, so that `tidy` can give up the one before. */
+  async seal(): Promise<void> {
+    if (this.#wasted() > 0) await this.#journal.turnOver();
+  }
+
   /** Gives up the octets of packets that are gone, moving those together that are not. */
   tidy(): Promise<void> {
     this.#tidying ??= this.#tidy().finally(() => {
@@ -180,7 +185,6 @@ export class Spool {
    * and no packet comes to life again.
    */
   async #tidy(): Promise<void> {
-    if (this.#wasted() > 0) await this.#journal.turnOver();
     let synced = false;
     for (let [oldest, next] = this.#journal.segments; oldest && next; [oldest, next] = this.#journal.segments) {
       if (this.#alive.has(oldest.number)) {

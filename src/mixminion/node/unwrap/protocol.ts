@@ -15,10 +15,13 @@ export interface Reply {
   readonly outcome: Opened | Unopened;
 }
 
-/** What may be transferred of `octets`: the memory, when it is theirs. */
+/** Octets beside a packet in its memory: the hash behind it on the wire, or room for a cipher. */
+const MAX_BESIDE = 64;
+
+/** What may be transferred of `octets`: their memory, when hardly anything else lies in it. */
 export function memoryOf(octets: Uint8Array): ArrayBuffer[] {
-  const own = octets.buffer instanceof ArrayBuffer && octets.buffer.byteLength < 2 * octets.byteLength;
-  return own ? [octets.buffer as ArrayBuffer] : [];
+  const { buffer } = octets;
+  return buffer instanceof ArrayBuffer && buffer.byteLength - octets.byteLength <= MAX_BESIDE ? [buffer] : [];
 }
 
 /** The outcome as it crosses over, and the memory that goes with it. */
@@ -27,7 +30,7 @@ export function pack(outcome: Opened | Unopened): { outcome: Opened | Unopened; 
   const memory: ArrayBuffer[] = [];
   for (const [name, value] of Object.entries(outcome)) {
     if (!(value instanceof Uint8Array)) continue;
-    const own = memoryOf(value);
+    const own = value.byteLength > MAX_BESIDE ? memoryOf(value) : [];
     memory.push(...own);
     packed[name] =
       own.length > 0 ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
