@@ -10,6 +10,7 @@ import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { mixCommand } from './mix.ts';
+import { directoryCommand } from './mix-directory.ts';
 import { exportCommand, importCommand } from './move.ts';
 import { harmless, print } from './output.ts';
 import { pinsCommand } from './pins.ts';
@@ -28,6 +29,7 @@ const groups: readonly (() => Command)[] = [
   smallmailCommand,
   cmtpCommand,
   mixCommand,
+  directoryCommand,
   pinsCommand,
   configCommand,
   doctorCommand,

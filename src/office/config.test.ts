@@ -35,7 +35,14 @@ describe('the template', () => {
   test('shows every setting at its default', () => {
     expect(uncommented).not.toBe(template);
     expect(read(uncommented).settings).toEqual(read('').settings);
-    expect(Object.keys(parse(uncommented))).toEqual(['office', 'tls', 'log', 'health', 'smallmail', 'echo']);
+    expect(Object.keys(parse(uncommented))).toEqual([
+      'office',
+      'tls',
+      'log',
+      'health',
+      ...counters.map(({ name }) => name),
+      'echo',
+    ]);
   });
 
   test('explains every setting in the lines before it', () => {

@@ -29,7 +29,16 @@ export const authorityControls: Controls<AuthoritySettings> = {
     await Register.of(desk.post, desk.folder).vote({ vote, nickname, fingerprint });
     return { vote, nickname, fingerprint };
   }),
+  // A directory server at work answers these itself.
+  status: control(z.null(), notAtWork),
+  now: control(z.null(), notAtWork),
 };
+
+async function notAtWork(): Promise<never> {
+  throw new DirectoryError('value', 'the directory server is not at work', {
+    remedy: 'give it an address in [directory] listen, and start the office',
+  });
+}
 
 async function listServers({ post, folder }: Desk<AuthoritySettings>): Promise<ListedServer[]> {
   const register = Register.of(post, folder);
