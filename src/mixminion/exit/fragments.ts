@@ -88,7 +88,7 @@ export class Fragments {
       } catch (error) {
         if (!(error instanceof PayloadError)) throw error;
         dropped('fragment-prefix');
-        await this.#pool.reject(id);
+        await this.#pool.reject(id).catch(unlessFinished);
       }
       this.#forget(id);
     }
@@ -112,6 +112,11 @@ export class Fragments {
     this.#open.delete(id);
     this.#ready.delete(id);
   }
+}
+
+/** A message that is finished already needs no end. */
+function unlessFinished(error: unknown): void {
+  if (!(error instanceof PayloadError)) throw error;
 }
 
 function recognized(payload: Buffer) {

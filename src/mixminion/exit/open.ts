@@ -133,13 +133,16 @@ export async function openExits({ post, observe, ...setUp }: ExitsOptions): Prom
     await enqueue(way, sha1(Buffer.from(FRAGMENT_NAME), Buffer.from(id)), message);
   }
 
-  /** Fragments first, so that what became whole leaves in the same round.   spec: mixminion-server 1.3 */
+  /**
+   * Fragments first, so that what became whole leaves in the same round. When the store fails in the middle of that,
+   * nothing leaves: a message that is queued and still whole would be queued again.   spec: mixminion-server 1.3
+   */
   async function once(): Promise<void> {
     try {
       await pool?.collect(accept, (reason) => tell(FRAGMENT_NAME, 'dropped', reason));
       await Promise.all([...ways.values()].map(({ outbound }) => outbound.round()));
     } catch (error) {
-      log.error('mix.exits-failed', { reason: messageOf(error) }); // all of it stays, for the next round
+      log.error('mix.exits-failed', { code: codeOf(error), reason: messageOf(error) }); // all stays, for the next round
     }
   }
 
