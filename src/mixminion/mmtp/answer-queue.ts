@@ -3,8 +3,8 @@
 
 import type { Connection } from '../../net/connection.ts';
 
-/** Questions without an answer at a time, on one connection; of packets they are 2 MiB. */
-const WINDOW = 64;
+/** Questions without an answer at a time: as many packets as a peer may send ahead, half a MiB.   spec: mixminion-mmtp 3 */
+const WINDOW = 16;
 
 interface Slot {
   /** Resolves when `octets` is there. */

@@ -1,72 +1,31 @@
 // The listening side against the recorded sessions, against any cut of them, and against peers that mean it no good.
 
 import { createHash } from 'node:crypto';
-import { duplexPair } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mmtpVectors, packetOf } from '../../../test/support/mmtp.ts';
+import {
+  answer,
+  beginSession,
+  greeted,
+  HELLO,
+  junk,
+  receivedJunk,
+  rest,
+  send,
+  settle,
+  TestRoom,
+  until,
+} from '../../../test/support/mmtp-session.ts';
 import { base64 } from '../../../test/support/vectors.ts';
-import { type Clock, MINUTE, SECOND, systemClock, VirtualClock } from '../../base/time.ts';
-import { Connection } from '../../net/connection.ts';
+import { SECOND } from '../../base/time.ts';
 import { connectionPair } from '../../net/memory.ts';
-import type { Acknowledgement, PacketRoom } from './carrier.ts';
-import { type Ending, type ServeOptions, serve } from './server.ts';
+import { type Ending, serve } from './server.ts';
 import * as wire from './wire.ts';
-
-const HELLO = wire.writeVersions(['0.3']);
-const send = (index: number) => wire.writeUnit({ kind: 'SEND', body: packetOf(index) });
-const junk = wire.writeUnit({ kind: 'JUNK', body: packetOf(7) });
-const receivedJunk = wire.writeAnswer('RECEIVED', { kind: 'JUNK', body: packetOf(7) });
-const answer = (index: number, word: wire.Answer = 'RECEIVED') =>
-  wire.writeAnswer(word, { kind: 'SEND', body: packetOf(index) });
-
-class TestRoom implements PacketRoom {
-  readonly packets: Buffer[] = [];
-  pads = 0;
-  keep: (packet: Buffer) => Promise<Acknowledgement> = async () => 'received';
-  receive(packet: Buffer): Promise<Acknowledgement> {
-    this.packets.push(packet);
-    return this.keep(packet);
-  }
-  padding(): void {
-    this.pads += 1;
-  }
-}
-
-interface Session {
-  readonly peer: Connection;
-  /** The peer says goodbye, and still listens. */
-  readonly finish: () => void;
-  readonly room: TestRoom;
-  /** How it ended; the connection is closed then, as a listener does. */
-  readonly ending: Promise<Ending>;
-}
-
-function begin(options: ServeOptions & { clock?: Clock; room?: TestRoom } = {}): Session {
-  const { clock = systemClock, room = new TestRoom(), ...rest } = options;
-  const [near, far] = duplexPair({ highWaterMark: 1024 }); // little lies between the two
-  near.once('close', () => far.push(null)); // as over TCP
-  const here = new Connection(near, { clock });
-  const ending = serve(here, room, rest).then(async (how) => {
-    await here.close(10);
-    return how;
-  });
-  return { peer: new Connection(far, { clock }), finish: () => void far.end(), room, ending };
-}
-
-/** All that the server says until it closes. */
-async function rest(peer: Connection): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  try {
-    for (;;) parts.push(await peer.chunk(1 << 16, 5 * SECOND));
-  } catch {
-    return Buffer.concat(parts);
-  }
-}
 
 /** Says something and goes; what the server answered, and how it ended. */
 async function say(...octets: Buffer[]): Promise<{ heard: Buffer; how: Ending; room: TestRoom }> {
-  const { peer, finish, room, ending } = begin();
+  const { peer, finish, room, ending } = beginSession();
   const heard = rest(peer);
   for (const part of octets) await peer.write(part).catch(() => {});
   finish();
@@ -88,7 +47,7 @@ describe('the recorded sessions', () => {
     test(name, async () => {
       const room = new TestRoom();
       if (name === 'rejected') room.keep = async () => 'rejected';
-      const { peer, finish, ending } = begin({ room });
+      const { peer, finish, ending } = beginSession({ room });
       const packets = [...(indices[name] ?? [])];
       for (const { from, data } of direction_log) {
         if (from === 'client') {
@@ -127,7 +86,7 @@ test('any cut of the stream gives the same packets and answers', async () => {
   const cuts = fc.uniqueArray(place, { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(cuts, fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 4 }), async (places, early) => {
-      const { peer, finish, room, ending } = begin();
+      const { peer, finish, room, ending } = beginSession();
       for (const part of partsOf(HELLO, early)) await peer.write(part);
       const greeting = await peer.block(HELLO.length, SECOND);
       const heard = rest(peer);
@@ -172,7 +131,7 @@ describe('the line of versions', () => {
     const line = Buffer.from(`MMTP ${'0.4,'.repeat(1021)}0.3\r\n`);
     const longest = Buffer.from(line.toString().replace('0.4', `0.4${'4'.repeat(4096 - line.length)}`));
     expect(longest.length).toBe(4096);
-    const { peer, finish, ending } = begin();
+    const { peer, finish, ending } = beginSession();
     await peer.write(longest);
     expect(await peer.block(HELLO.length, SECOND)).toEqual(HELLO);
     await peer.write(send(0));
@@ -181,14 +140,6 @@ describe('the line of versions', () => {
     expect(await ending).toBe('finished');
   });
 });
-
-/** A conversation that has agreed on the version. */
-async function greeted(options: Parameters<typeof begin>[0] = {}): Promise<Session> {
-  const session = begin(options);
-  await session.peer.write(HELLO);
-  await session.peer.block(HELLO.length, SECOND);
-  return session;
-}
 
 const flipped = (octets: Buffer, at: number) => {
   const changed = Buffer.from(octets);
@@ -222,17 +173,17 @@ describe('a unit that breaks the rules ends the conversation without an answer, 
 
 // spec: mixminion-mmtp 3
 describe('an answer', () => {
-  test('waits until the packet is kept, and units are read on meanwhile, 64 of them', async () => {
+  test('waits until the packet is kept, and units are read on meanwhile, 16 of them', async () => {
     const room = new TestRoom();
     const kept: (() => void)[] = [];
     room.keep = () => new Promise((resolve) => kept.push(() => resolve('received')));
     const { peer, finish, ending } = await greeted({ room });
     const writing = (async () => {
-      for (let count = 0; count < 80; count += 1) await peer.write(send(count % 8));
+      for (let count = 0; count < 30; count += 1) await peer.write(send(count % 8));
     })();
-    await until(() => room.packets.length === 64);
+    await until(() => room.packets.length === 16);
     await settle();
-    expect(room.packets).toHaveLength(64);
+    expect(room.packets).toHaveLength(16);
 
     // The last ones are kept first; nothing is said before the first one is.
     for (const keep of kept.splice(1).reverse()) keep();
@@ -247,7 +198,7 @@ describe('an answer', () => {
     room.keep = async () => 'received';
     kept[0]?.();
     expect(await first).toEqual(answer(0));
-    for (let count = 1; count < 80; count += 1)
+    for (let count = 1; count < 30; count += 1)
       expect((await peer.block(wire.ANSWER_LENGTH, 5 * SECOND)).equals(answer(count % 8))).toBe(true);
     await writing;
     finish();
@@ -296,120 +247,3 @@ describe('an answer', () => {
     expect(await ending).toBe('finished');
   });
 });
-
-// spec: mixminion-mmtp 4
-describe('a peer that takes its time', () => {
-  const slow: readonly [string, (session: Session) => Promise<void>][] = [
-    ['says nothing', async () => {}],
-    ['begins its line and stops', async ({ peer }) => await peer.write('MMTP ')],
-    ['agrees, and is silent', async ({ peer }) => await agree(peer)],
-    [
-      'sends a word and stops',
-      async ({ peer }) => {
-        await agree(peer);
-        await peer.write('SEND\r\n');
-      },
-    ],
-    [
-      'sends half a unit and stops',
-      async ({ peer }) => {
-        await agree(peer);
-        await peer.write(send(0).subarray(0, 16_000));
-      },
-    ],
-  ];
-  const agree = async (peer: Connection) => {
-    await peer.write(HELLO);
-    await peer.block(HELLO.length, SECOND);
-  };
-
-  test.each(slow)('and %s is let go after five minutes', async (_, talk) => {
-    const clock = new VirtualClock();
-    const session = begin({ clock });
-    await talk(session);
-    let ended = false;
-    void session.ending.then(() => {
-      ended = true;
-    });
-    await clock.advance(5 * MINUTE - SECOND);
-    expect(ended).toBe(false);
-    await clock.advance(2 * SECOND);
-    expect(await session.ending).toBe('timeout');
-  });
-
-  test('and drips octets has five minutes for a unit, not for each octet', async () => {
-    const clock = new VirtualClock();
-    const { peer, ending } = begin({ clock });
-    await agree(peer);
-    const octets = send(0);
-    for (let minute = 0; minute < 6; minute += 1) {
-      await peer.write(octets.subarray(minute, minute + 1)).catch(() => {});
-      await clock.advance(MINUTE);
-    }
-    // The word has six octets, and it was begun five minutes ago.
-    expect(await ending).toBe('timeout');
-  });
-
-  test('and takes no answers is let go, having been read no further than the answers that wait', async () => {
-    const clock = new VirtualClock();
-    const { peer, room, ending } = begin({ clock });
-    await agree(peer);
-    const sending = (async () => {
-      for (let count = 0; count < 500; count += 1) await peer.write(junk);
-    })();
-    sending.catch(() => {});
-    await clock.advance(30 * SECOND);
-    expect(room.pads).toBeGreaterThanOrEqual(64);
-    expect(room.pads).toBeLessThan(140);
-    await clock.advance(6 * MINUTE);
-    expect(await ending).toBe('timeout');
-  });
-});
-
-// spec: mixminion-mmtp 3, 6
-test('a flood of padding is counted, answered and forgotten', async () => {
-  const { peer, finish, room, ending } = await greeted();
-  const reading = (async () => {
-    for (let count = 0; count < 1000; count += 1) {
-      const heard = await peer.block(wire.ANSWER_LENGTH, 5 * SECOND);
-      if (!heard.equals(receivedJunk)) throw new Error('another answer');
-    }
-  })();
-  for (let count = 0; count < 1000; count += 1) await peer.write(junk);
-  await reading;
-  finish();
-  expect(await ending).toBe('finished');
-  expect(room.pads).toBe(1000);
-  expect(room.packets).toEqual([]);
-});
-
-test('units are read as fast as there is bandwidth', async () => {
-  const asked: number[] = [];
-  const waiting: (() => void)[] = [];
-  const pace = (octets: number) => {
-    asked.push(octets);
-    return new Promise<void>((resolve) => waiting.push(resolve));
-  };
-  const { peer, finish, room } = await greeted({ pace });
-  const sending = Promise.all([peer.write(send(0)), peer.write(send(1))]);
-  await settle();
-  expect(room.packets).toEqual([]);
-  waiting[0]?.();
-  await until(() => room.packets.length === 1);
-  await until(() => waiting.length === 2);
-  waiting[1]?.();
-  await sending;
-  await until(() => room.packets.length === 2);
-  expect(asked.slice(0, 2)).toEqual([wire.UNIT_LENGTH, wire.UNIT_LENGTH]);
-  finish();
-});
-
-/** Long enough for everything that can happen without being waited for. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000 && !holds(); turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  expect(holds()).toBe(true);
-}

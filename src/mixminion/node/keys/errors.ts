@@ -2,8 +2,8 @@
 
 import { PosternError } from '../../../base/errors.ts';
 
-export type KeyErrorCode =
+export type NodeKeyErrorCode =
   /** A file is not what it should be. */
   'key-file';
 
-export class KeyError extends PosternError<KeyErrorCode> {}
+export class NodeKeyError extends PosternError<NodeKeyErrorCode> {}

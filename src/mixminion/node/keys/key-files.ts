@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { codeOf } from '../../../base/errors.ts';
 import { replaceFile, syncFolder } from '../../../base/files.ts';
 import { RsaPrivateKey } from '../../../crypto/rsa.ts';
-import { KeyError } from './errors.ts';
+import { NodeKeyError } from './errors.ts';
 
 const IDENTITY = 'identity.key';
 const PACKET_KEY = 'mix.key';
@@ -26,7 +26,7 @@ export interface KeysetFiles {
   readonly published: boolean;
 }
 
-/** The identity key; `make` gives it when there is none yet. Throws KeyError `key-file`. */
+/** The identity key; `make` gives it when there is none yet. Throws NodeKeyError `key-file`. */
 export async function loadIdentity(folder: string, make: () => Promise<RsaPrivateKey>): Promise<RsaPrivateKey> {
   await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
   const path = join(folder, IDENTITY);
@@ -37,7 +37,7 @@ export async function loadIdentity(folder: string, make: () => Promise<RsaPrivat
   return made;
 }
 
-/** All packet keys. What a crash left half made or half deleted is gone afterwards. Throws KeyError `key-file`. */
+/** All packet keys. What a crash left half made or half deleted is gone afterwards. Throws NodeKeyError `key-file`. */
 export async function loadKeysets(folder: string): Promise<KeysetFiles[]> {
   const keysets: KeysetFiles[] = [];
   for (const name of await readdir(folder)) {
@@ -128,12 +128,12 @@ async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 /** What a keyset that cannot be used is met with. */
-export function damaged(folder: string, number: number, cause?: unknown): KeyError {
+export function damaged(folder: string, number: number, cause?: unknown): NodeKeyError {
   return unusable(pathOf(folder, number), cause);
 }
 
-function unusable(path: string, cause?: unknown): KeyError {
-  return new KeyError('key-file', `${path} is not what a node's key should be`, {
+function unusable(path: string, cause?: unknown): NodeKeyError {
+  return new NodeKeyError('key-file', `${path} is not what a node's key should be`, {
     cause,
     remedy: 'put it back from a backup, or remove it: a new one is made, and what was sent to the old one is lost',
   });

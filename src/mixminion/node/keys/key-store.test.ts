@@ -206,6 +206,21 @@ describe('after a crash', () => {
     expect((await readdir(keys)).sort()).toEqual(['identity.key', 'key_0001', 'notes.txt']);
   });
 
+  test('the keys that were made in time are used, and the rest is made', async () => {
+    const lives = { lifetime: 5 * DAY, overlap: 24 * HOUR };
+    const left = { keys: 3 }; // the identity and two packet keys
+    const failing = async (bits: number) => {
+      if (left.keys-- === 0) throw new Error('the power is gone');
+      return generate(bits);
+    };
+    await expect(open({ lifetimes: lives, generate: failing })).rejects.toThrow('the power is gone');
+    const store = await open({ lifetimes: lives });
+    expect(numbers(store.keysets)).toEqual([1, 2, 3, 4]);
+    expect(new Set(store.keysets.map(({ validUntil }) => (validUntil - TODAY) / DAY))).toEqual(
+      new Set([5, 10, 15, 20]),
+    );
+  });
+
   test.each([
     ['identity.key', 'nonsense'],
     ['key_0001/mix.key', 'nonsense'],

@@ -76,7 +76,7 @@ export class KeyStore {
     this.#profile = options.profile;
   }
 
-  /** Loads the keys and makes what is missing, which takes about a second for a new node. Throws KeyError `key-file`. */
+  /** Loads the keys and makes what is missing, which takes about a second for a new node. Throws NodeKeyError `key-file`. */
   static async open(options: KeyStoreOptions): Promise<KeyStore> {
     const { folder, identityBits, generate = RsaPrivateKey.generate } = options;
     const store = new KeyStore(options, await files.loadIdentity(folder, () => generate(identityBits)));
