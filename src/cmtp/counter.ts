@@ -20,6 +20,8 @@ export const cmtp: Counter<CmtpSettings> = {
   name: 'cmtp',
   title: 'CMTP',
   settings,
+  firstSteps: ['npx postern cmtp account invite alice'],
+  chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   files: () => import('./files.ts').then(({ files }) => files),
   controls,
   dangers,

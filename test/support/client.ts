@@ -45,7 +45,7 @@ export async function openClient(group = 'smallmail'): Promise<Client> {
 }
 
 /** What is written to both outputs while `work` runs. */
-async function overhear(work: () => Promise<number>): Promise<{ status: number; out: string; err: string }> {
+export async function overhear(work: () => Promise<number>): Promise<{ status: number; out: string; err: string }> {
   const heard = { out: '', err: '' };
   const { stdout, stderr } = process;
   const before = [stdout.write, stderr.write] as const;
