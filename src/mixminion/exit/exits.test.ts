@@ -6,15 +6,17 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { openMailServer } from '../../../test/support/mail-server.ts';
+import { packetKeyOf } from '../../../test/support/mixminion-network.ts';
 import { openTestPost, type TestPost } from '../../../test/support/post.ts';
 import { base64, hex, mixminionVectors } from '../../../test/support/vectors.ts';
 import { pick, shuffle } from '../../base/random.ts';
 import { DAY, HOUR, MINUTE, SECOND, VirtualClock } from '../../base/time.ts';
 import { CounterRandom, keystream } from '../../crypto/aes-ctr.ts';
-import { sha1 } from '../../crypto/hash.ts';
+import { sha1, sha256 } from '../../crypto/hash.ts';
 import { type Acceptance, type Arrival, LocalDelivery } from '../../post/local-delivery.ts';
 import type { Post } from '../../post/post.ts';
 import { RoutingType, randomTag } from '../packet/routing.ts';
+import { unwrap } from '../packet/unwrap.ts';
 import { compress } from '../payload/compress.ts';
 import { encodeCompressed, encodeMessage } from '../payload/encode.ts';
 import { writeExitPrefix } from '../payload/server-fragment.ts';
@@ -217,6 +219,45 @@ describe('a message in one packet', () => {
     await first;
     expect(got).toHaveLength(2);
   });
+});
+
+// spec: mixminion-server 4
+test('packets of the original program reach the module of their type, and are what its modules saw', async () => {
+  interface Hop {
+    server: string;
+    tag: string;
+    address: string;
+    exit_type: number;
+    module_view: { type: string; headers: Record<string, string>; contents_sha256: string };
+  }
+  const { cases } = mixminionVectors<{ cases: { name: string; packet_b64: string; hops: Hop[] }[] }>('packets');
+  const { module, got } = recorder();
+  const modules = [0x0100, 0x0101, 0xfffe].map((type) => ({ ...module, type, name: `recorder-${type}` }));
+  const { exits, events } = await open(modules, FRAGMENTS);
+  let delivered = 0;
+  for (const { name, packet_b64, hops } of cases) {
+    let opened = unwrap(base64(packet_b64), [packetKeyOf(hops[0]?.server ?? '')]);
+    for (const { server } of hops.slice(1)) {
+      if (opened.result === 'relay') opened = unwrap(opened.packet, [packetKeyOf(server)]);
+    }
+    if (opened.result !== 'deliver') continue;
+    await exits.deliver(opened);
+    await exits.round();
+    const hop = hops.at(-1);
+    if (hop === undefined || hop.exit_type === RoutingType.FRAGMENT) continue;
+    delivered += 1;
+    const message = got.pop();
+    const { delivery } = message ?? {};
+    if (delivery?.kind !== 'plain') throw new Error(`${name} is not plain`);
+    expect([String(message?.tag?.toString('hex')), message?.address.toString('hex')], name).toEqual([
+      hop.tag,
+      hop.address,
+    ]);
+    expect(Object.fromEntries(delivery.headers), name).toEqual(hop.module_view.headers);
+    expect(sha256(delivery.body).toString('hex'), name).toBe(hop.module_view.contents_sha256);
+  }
+  expect(delivered).toBeGreaterThan(8);
+  expect(events.filter((event) => event.startsWith('dropped'))).toEqual(['dropped not-a-fragment']);
 });
 
 test('modules and limits change while the exits work, and what waits goes on with those that are there', async () => {
