@@ -14,9 +14,10 @@ import { fixedResolver } from '../../net/resolver.ts';
 import { Pins } from '../../post/pins.ts';
 import type { Post } from '../../post/post.ts';
 import { openMessage } from '../client/open-message.ts';
-import { keyPairOf, makeKeyPair } from '../crypto/keys.ts';
+import { keyPairOf, makeKeyPair, sign } from '../crypto/keys.ts';
 import { formatMessage, parseMessage } from '../wire/message.ts';
-import { makeReplies } from '../wire/replies.ts';
+import { zeroEnded } from '../wire/names.ts';
+import { makeReplies, u32 } from '../wire/replies.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Asker, HomeServer, Passing } from './passing.ts';
 import { forwardSettings } from './settings.ts';
@@ -29,6 +30,7 @@ const bob = keyPairOf(hex(keys.users.bob.ed25519_secret64));
 const own: Asker = { address: '127.0.0.1', account: 'alice' };
 const stranger: Asker = { address: '127.0.0.1', account: undefined };
 const [HOME, FAR] = ['home.example', 'far.example'];
+const TEXT = 'my disk is being changed';
 const toBob = { to: { account: 'bob', domain: FAR }, from: { account: 'alice', domain: HOME } };
 
 let clock: VirtualClock;
@@ -173,7 +175,7 @@ describe('a message for another domain', () => {
   });
 
   test('waits while the server is away, and while it says: not now', async () => {
-    let reply = replies.failure;
+    let reply = Buffer.concat([u32(0), zeroEnded(TEXT), sign(Buffer.from(TEXT), farServer), Buffer.of(0)]);
     const exchange = {
       send: Buffer.concat([Buffer.from('MAIL\0'), onward()]),
       get reply() {
@@ -234,6 +236,14 @@ describe('a notice', () => {
     expect(notice.text).toContain('knows no such account');
     await pass(MINUTE, isSettled);
     expect(await kept()).toBe(0);
+  });
+
+  test('tells that the server there wants no such message', async () => {
+    const far = await farSide(mail(onward(), replies.failure));
+    const forward = await forwarding(far.port);
+    await forward.accept(passing());
+    await pass(MINUTE, () => delivered.length > 0);
+    expect((await read(0)).text).toContain('takes no such message');
   });
 
   test('comes after 48 hours without a server, and not before', async () => {

@@ -136,8 +136,9 @@ export class Forwarding implements Forward {
       const sent = await this.#converse(job.to.domain, signal, (session) => session.mail(outgoing));
       this.#post.log.debug('cmtp.forwarded', { confirmed: sent === 'stored' });
     } catch (error) {
-      if (codeOf(error) !== 'undeliverable') throw error;
-      return { fate: 'refused', reason: 'undeliverable' };
+      const code = codeOf(error);
+      if (code !== 'undeliverable' && code !== 'refused') throw error;
+      return { fate: 'refused', reason: code };
     }
     await this.#waiting.drop(job);
     return { fate: 'done' };
@@ -254,6 +255,8 @@ function inWords(reason: string | undefined): string {
   switch (reason) {
     case 'undeliverable':
       return 'The server there knows no such account, or takes no mail for it.';
+    case 'refused':
+      return 'The server there takes no such message: it may be too large.';
     case 'changed-key':
       return 'The server there shows another key than before, and nobody has confirmed it.';
     default:
