@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
+import { Turns } from '../../base/turns.ts';
 import type { Post } from '../../post/post.ts';
 import type { Store } from '../../store/store.ts';
 import { ServerDescriptor } from '../directory/descriptor.ts';
@@ -16,6 +17,8 @@ import { ownerOf, parseVotes, standingOf, type VoteLine, withNewcomer, withVote 
 const VOTE_FILE = 'votes';
 /** Descriptors of one server at a time: one for each packet key that is valid or prepared. */
 const MAX_OF_ONE = 12;
+/** Changes come one after another, whoever asked for them. */
+const ALL = 'all';
 
 const ACCEPTED = { status: 1, message: 'Accepted.' } as const;
 const QUEUED = { status: 1, message: 'Server queued pending manual checking' } as const;
@@ -55,7 +58,7 @@ export class Register {
   readonly shelf: Shelf;
   readonly #post: Post;
   readonly #file: string;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(post: Post, folder: string) {
     this.#post = post;
@@ -77,7 +80,7 @@ export class Register {
 
   /** Writes one vote into the file. Throws DirectoryError when the nickname is another listed server's. */
   vote(line: VoteLine): Promise<void> {
-    return this.#alone(async () => {
+    return this.#turns.take(ALL, async () => {
       const text = await this.#text();
       const owner = ownerOf(parseVotes(text), line.nickname);
       if ((line.vote === 'yes' || line.vote === 'abstain') && owner !== undefined && owner !== line.fingerprint)
@@ -91,7 +94,7 @@ export class Register {
 
   /** Takes the text of one descriptor from whoever sent it. One after the other, so that limits hold. */
   upload(text: string, rules: UploadRules): Promise<Judged> {
-    return this.#alone(async () => {
+    return this.#turns.take(ALL, async () => {
       try {
         const options = { clock: this.#post.clock };
         const { descriptor, rest } = ServerDescriptor.parse(text, options);
@@ -165,12 +168,6 @@ export class Register {
       if (codeOf(error) === 'ENOENT') return '';
       throw error;
     }
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 }
 

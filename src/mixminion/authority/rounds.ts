@@ -4,6 +4,7 @@
 
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { DAY, HOUR, MINUTE, sleep, startOfDay } from '../../base/time.ts';
+import { Turns } from '../../base/turns.ts';
 import type { RsaPrivateKey, RsaPublicKey } from '../../crypto/rsa.ts';
 import type { Post } from '../../post/post.ts';
 import { computeConsensus } from '../directory/consensus.ts';
@@ -31,6 +32,8 @@ const COMPUTE = 35 * MINUTE;
 const COLLECT = 30 * MINUTE;
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** Steps come one after another, whoever asked for them. */
+const ALL = 'all';
 
 export interface RoundsRules {
   /** Under which the others find this server; ends in `/`. */
@@ -68,7 +71,7 @@ export class Rounds {
   #votes = { day: 0, of: new Map<string, DirectoryV3Fields>() };
   #tidied = 0;
   readonly #others = new Map<string, OtherState>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #signal: AbortSignal | undefined;
 
   constructor({ post, identity, register, days, download }: RoundsParts, rules: RoundsRules) {
@@ -118,7 +121,7 @@ export class Rounds {
 
   /** Does what is due now; resolves to when something will be due next. */
   step(): Promise<number> {
-    return this.#alone(async () => {
+    return this.#turns.take(ALL, async () => {
       const now = this.#post.clock.now();
       const today = startOfDay(now);
       if (!this.#own.isSettled(today) && this.#late?.day !== today) {
@@ -142,7 +145,7 @@ export class Rounds {
    * and does nothing.
    */
   renew(): Promise<boolean> {
-    return this.#alone(async () => {
+    return this.#turns.take(ALL, async () => {
       if (this.#rules.others.length > 0) return false;
       const ballot = this.#ballot(startOfDay(this.#post.clock.now()));
       await this.#settle(ballot, await this.#compute(ballot, [await this.#vote(ballot)]));
@@ -291,11 +294,5 @@ export class Rounds {
 
   #ballot(day: number): Ballot {
     return { day, voters: this.voters, clock: this.#post.clock };
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 }

@@ -10,16 +10,20 @@ const NAME = 'reliability';
 /** Older results say nothing about today. */
 const GOOD_FOR = DAY;
 
-/** From 0 to 1, by fingerprint in upper-case hex digits. */
+/** From 0 to 1, by the fingerprint of the identity key in upper-case hex digits. */
 export type Reliabilities = ReadonlyMap<string, number>;
 
 /** Leaves the results of a round of pings, as of `now`. */
-export async function putReliabilities(store: Store, found: Reliabilities, now: number): Promise<void> {
+export async function putReliabilities(
+  store: Pick<Store, 'documents'>,
+  found: Reliabilities,
+  now: number,
+): Promise<void> {
   await store.documents.put(OWNER, NAME, Buffer.from(JSON.stringify({ at: now, found: [...found] })));
 }
 
 /** The last results; none when they are older than a day, or nobody here pings. */
-export async function getReliabilities(store: Store, now: number): Promise<Reliabilities> {
+export async function getReliabilities(store: Pick<Store, 'documents'>, now: number): Promise<Reliabilities> {
   const document = await store.documents.get(OWNER, NAME);
   if (document === undefined) return new Map();
   const { at, found } = JSON.parse(document.value.toString()) as { at: number; found: [string, number][] };

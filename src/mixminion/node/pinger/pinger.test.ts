@@ -7,6 +7,7 @@ import { DAY, HOUR, MINUTE, VirtualClock } from '../../../base/time.ts';
 import { CounterRandom } from '../../../crypto/aes-ctr.ts';
 import { sha1 } from '../../../crypto/hash.ts';
 import type { Documents, Store } from '../../../store/store.ts';
+import { getReliabilities } from '../../directory/reliability.ts';
 import { RoutingType } from '../../packet/routing.ts';
 import { type OutgoingPing, Pinger } from './pinger.ts';
 import { writeResults } from './results.ts';
@@ -141,6 +142,9 @@ describe('a pinger', () => {
     await clock.advance(3 * DAY);
     await first.close();
     const before = first.results;
+    const told = await getReliabilities(store, clock.now());
+    expect([...told]).toEqual(before.servers.map(({ id, overall }) => [id.toUpperCase(), overall]));
+    expect([...(await getReliabilities(store, clock.now() + 2 * DAY))]).toEqual([]); // too old to count
     const times = of('aa').map(({ at }) => at);
     await clock.advance(DAY);
     expect(of('aa')).toHaveLength(times.length);

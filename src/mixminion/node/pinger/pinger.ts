@@ -8,6 +8,7 @@ import type { Random } from '../../../base/random.ts';
 import { type Clock, DAY, startOfDay } from '../../../base/time.ts';
 import { sha1 } from '../../../crypto/hash.ts';
 import type { Store } from '../../../store/store.ts';
+import { putReliabilities } from '../../directory/reliability.ts';
 import { PAYLOAD_LENGTH } from '../../packet/layout.ts';
 import { type Instruction, RoutingType } from '../../packet/routing.ts';
 import { choosePadding, paddingChance } from './padding.ts';
@@ -157,9 +158,18 @@ export class Pinger {
     this.#results = results(known, this.#record.pings(), this.#record.uptime(now), now);
     this.#plan(known, now);
     await this.#record.keepResults(this.#results);
+    await this.#tellDirectory(this.#results);
     if (this.#pruned === startOfDay(now)) return;
     await this.#record.prune(now, { data: settings.retain_data, results: Math.max(settings.retain_results, DAY) });
     this.#pruned = startOfDay(now);
+  }
+
+  /** A directory server of this office recommends by what was found. */
+  #tellDirectory({ servers, at }: PingResults): Promise<void> {
+    const found = servers.flatMap(({ id, overall }) =>
+      overall === undefined ? [] : [[id.toUpperCase(), overall] as const],
+    );
+    return putReliabilities(this.#parts.store, new Map(found), at);
   }
 
   /** Each server alone, and each ordered pair, a server with itself too. */
