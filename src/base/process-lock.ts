@@ -4,7 +4,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, sleep } from './time.ts';
 
-/** SQLite's result code for "another connection has it". */
+/** SQLite's primary result code (the low octet) for "another connection has it". */
 const BUSY = 5;
 const BETWEEN_TRIES = 100;
 
@@ -15,7 +15,13 @@ export function tryLock(path: string): Disposable | undefined {
     file.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     file.close();
-    if (error instanceof Error && 'errcode' in error && error.errcode === BUSY) return undefined;
+    if (
+      error instanceof Error &&
+      'errcode' in error &&
+      typeof error.errcode === 'number' &&
+      (error.errcode & 0xff) === BUSY
+    )
+      return undefined;
     throw error;
   }
   return { [Symbol.dispose]: () => file.close() };

@@ -214,7 +214,9 @@ test('what might be a trap, or confuse a terminal, is shown to those only who in
   await bob.run('decode', '-i', mail, '-o', shown);
   expect(readFileSync(shown)).toEqual(octets);
   expect(await bob.ask('decode', '-i', mail)).toEqual([{ kind: 'message', base64: octets.toString('base64') }]);
-  expect(await bob.fails('decode', '-i', await bob.file('none.txt', 'nothing'))).toContain('no anonymous message');
+  expect(await bob.fails('decode', '-i', await bob.file('none.txt', 'nothing'))).toContain(
+    'no anonymous message in this',
+  );
 });
 
 test('servers, paths, and whether servers are up', async () => {

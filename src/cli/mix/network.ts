@@ -90,7 +90,7 @@ export async function importServers(files: readonly string[], options: MixOption
 /** Hands one unit of padding to each server, and tells whether it was taken.   spec: mixminion-mmtp 6 */
 export async function ping(names: readonly string[], options: MixOptions): Promise<void> {
   const desk = await openDesk(options);
-  desk.note('note: whoever watches sees that you ask these servers; a remailer alone would show less of you');
+  desk.note('note: whoever watches your line sees that you ask these servers');
   const hops = await withDirectory(desk, async (client) => names.map((name) => hopOf(client, name)));
   const results: { server: string; up: boolean; reason?: string }[] = [];
   for (const [place, hop] of hops.entries()) {

@@ -29,10 +29,11 @@ export async function decode(options: DecodeOptions): Promise<void> {
   for (const reading of readings) tellOf(desk, reading);
   const messages = readings.flatMap((reading) => (reading.kind === 'message' ? [reading.message] : []));
   if (options.json) printJson(readings.map(asJson));
-  else await writeMessages(messages, options);
+  await writeMessages(messages, options);
   for (const reading of readings) explain(desk, reading);
-  if (readings.length === 0) throw new UsageError('there is no anonymous message in this');
-  if (readings.some(({ kind }) => kind === 'failed' || kind === 'overcompressed')) throw new AlreadySaid();
+  if (readings.length === 0) print('There is no anonymous message in this.', process.stderr);
+  if (readings.length === 0 || readings.some(({ kind }) => kind === 'failed' || kind === 'overcompressed'))
+    throw new AlreadySaid();
 }
 
 function tellOf({ tell }: Desk, reading: Reading): void {
@@ -110,7 +111,7 @@ export async function assembleFragments(ids: readonly string[], options: Assembl
       messages.push(await fragments.assemble(id, { force, stripHeaders: identity !== '---' }).catch(withHint));
     }
     if (options.json) printJson(messages.map((message, place) => ({ id: ids[place], ...contentOf(message) })));
-    else await writeMessages(messages, options);
+    await writeMessages(messages, options);
     if (purge) for (const id of ids) await fragments.remove(id);
   });
 }
@@ -145,10 +146,11 @@ function rowOf({ shortId, identity, size, have, need, ready }: PooledMessage) {
 /** One after another, into a file or on standard output; a terminal gets text only, unless told otherwise. */
 async function writeMessages(
   messages: readonly Buffer[],
-  { output = '-', force = false }: OutputOptions,
+  { output = '-', force = false, json }: OutputOptions,
 ): Promise<void> {
   const all = Buffer.concat(messages);
   if (output !== '-') return replaceFile(output, all);
+  if (json) return; // it holds them
   if (process.stdout.isTTY && !force && !isText(all))
     throw new UsageError('this is no text, and might confuse your terminal', 'give --output FILE, or --force');
   process.stdout.write(all);

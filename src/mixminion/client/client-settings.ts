@@ -95,7 +95,7 @@ const network = z.strictObject({
   compat: choiceSetting(
     ['none', 'mixminion-0.0.8'],
     'none',
-    '"mixminion-0.0.8" also hands packets to servers of the old program, whose TLS is weak: who watches the link can then read which packets you send, though not what is in them.',
+    '"mixminion-0.0.8" also hands packets to servers of the old program, whose TLS is weak: who watches the link may then see the packets themselves, though not what is in them.',
   ),
 });
 
@@ -110,7 +110,7 @@ const schema: z.ZodType<ClientSettings> = z.strictObject({
   directory: settingTable(directory, 'The list of servers, and whose word for it counts.'),
   paths: settingTable(
     paths,
-    'The servers that packets pass: "?" is any one, "*3" any three, "~5" about five, a name that server; commas between, and one ":" between the two halves of a forward path.',
+    'The servers that packets pass: "?" is any one, "*3" any three, "~5" about five, a name the server of that name; commas between, and one ":" between the two halves of a forward path.',
   ),
   surbs: settingTable(surbs, 'Single-use reply blocks, by which others answer without knowing where.'),
   network: settingTable(network, 'How servers are reached.'),

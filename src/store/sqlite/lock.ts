@@ -1,22 +1,22 @@
-// One process a store: a second file, held under an exclusive SQLite lock for as long as the writer lives. The system frees
-// such a lock when the process ends, however it ends, so that nothing stale is ever left behind.
+// One process a store.
 
-import { DatabaseSync } from 'node:sqlite';
+import { tryLock } from '../../base/process-lock.ts';
 import { StoreError } from '../errors.ts';
 import { failureOf } from './failure.ts';
 
-/** Takes the lock of the store in `file`; close what it returns to give it back. Throws StoreError `locked`. */
-export function lock(file: string): DatabaseSync {
-  const db = new DatabaseSync(`${file}.lock`, { timeout: 0 });
+/** Takes the lock of the store in `file`; dispose of what it returns to give it back. Throws StoreError `locked`. */
+export function lock(file: string): Disposable {
+  const held = locked(file);
+  if (held !== undefined) return held;
+  throw new StoreError('locked', 'the store is in use by another process', {
+    remedy: 'stop the other process, or give this one a data folder of its own',
+  });
+}
+
+function locked(file: string): Disposable | undefined {
   try {
-    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    return db;
+    return tryLock(file);
   } catch (error) {
-    db.close();
-    const failure = failureOf(error);
-    if (failure.code !== 'locked') throw failure;
-    throw new StoreError('locked', 'the store is in use by another process', {
-      remedy: 'stop the other process, or give this one a data folder of its own',
-    });
+    throw failureOf(error);
   }
 }

@@ -57,11 +57,11 @@ export function openWrites(file: string, drawn: Drawn): { db: Database; operatio
     keepIdKey(db, drawn.idKey);
     const close = () => {
       db.close();
-      locked.close();
+      locked[Symbol.dispose]();
     };
     return { db, operations: writeOperations(db, idsOf(db), drawn.run), close };
   } catch (error) {
-    locked.close();
+    locked[Symbol.dispose]();
     throw error;
   }
 }
