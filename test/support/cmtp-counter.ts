@@ -20,9 +20,11 @@ export interface TestCmtp extends AsyncDisposable {
 
 export const HOSTNAME = 'post.example';
 
+/** The same for all: it is slow to make. */
+const identity = await makeSelfSigned(HOSTNAME, makeTlsKey(), Date.now());
+
 export async function openTestCmtp(changes: Record<string, unknown> = {}): Promise<TestCmtp> {
   const post = await openTestPost();
-  const identity = await makeSelfSigned(HOSTNAME, makeTlsKey(), Date.now());
   const any = ['127.0.0.1:0'];
   const settings = schema.parse({ listen: any, listen_onion: any, listen_tls: any, ...changes });
   const house: House = { post, identity, folder: post.folder, hostname: HOSTNAME };
