@@ -175,7 +175,7 @@ describe('a message for another domain', () => {
   });
 
   test('waits while the server is away, and while it says: not now', async () => {
-    let reply = Buffer.concat([u32(0), zeroEnded(TEXT), sign(Buffer.from(TEXT), farServer), Buffer.of(0)]);
+    let reply: Uint8Array = Buffer.concat([u32(0), zeroEnded(TEXT), sign(Buffer.from(TEXT), farServer), Buffer.of(0)]);
     const exchange = {
       send: Buffer.concat([Buffer.from('MAIL\0'), onward()]),
       get reply() {
