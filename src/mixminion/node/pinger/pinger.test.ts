@@ -1,6 +1,7 @@
 // The pinger among servers of different kinds, for weeks, on a clock that the test turns.
 
 import { beforeEach, describe, expect, test } from 'vitest';
+import { packetKeyOf, pathOf } from '../../../../test/support/mixminion-network.ts';
 import { openTestPost } from '../../../../test/support/post.ts';
 import { silentLog } from '../../../base/log.ts';
 import { DAY, HOUR, MINUTE, VirtualClock } from '../../../base/time.ts';
@@ -8,7 +9,9 @@ import { CounterRandom } from '../../../crypto/aes-ctr.ts';
 import { sha1 } from '../../../crypto/hash.ts';
 import type { Documents, Store } from '../../../store/store.ts';
 import { getReliabilities } from '../../directory/reliability.ts';
+import { buildForwardPacket } from '../../packet/build.ts';
 import { RoutingType } from '../../packet/routing.ts';
+import { unwrap } from '../../packet/unwrap.ts';
 import { type OutgoingPing, Pinger } from './pinger.ts';
 import { writeResults } from './results.ts';
 import { pingTable } from './settings.ts';
@@ -181,6 +184,35 @@ describe('a pinger', () => {
     expect(pinger.returned(sha1(Buffer.from('another')))).toBe(false);
     expect(pinger.returned(sha1(payload))).toBe(true);
     expect(pinger.returned(sha1(payload))).toBe(false);
+    await pinger.close();
+  });
+
+  test('is given back its own packets by the mix', async () => {
+    const path1 = ['Amber', 'Birch'];
+    const homeward: Buffer[] = [];
+    const random = new CounterRandom(Buffer.alloc(16, 1));
+    const pinger = await Pinger.open({
+      ...{ store: memoryStore(), clock, random, log: silentLog, settings },
+      servers: () => path1,
+      send: async ({ path, exit, payload }) => {
+        const legs = { path1: pathOf(path), path2: pathOf(['Cedar']) };
+        let packet = buildForwardPacket({ ...legs, exit, payload }, { build: random, oaep: random });
+        for (const server of path) {
+          const opened = unwrap(packet, [packetKeyOf(server)]);
+          if (opened.result === 'relay') packet = opened.packet;
+        }
+        homeward.push(packet);
+      },
+    });
+    pinger.start();
+    await clock.advance(DAY / 2);
+    expect(homeward.length).toBeGreaterThan(10);
+    for (const packet of homeward) {
+      const opened = unwrap(packet, [packetKeyOf('Cedar')]);
+      if (opened.result !== 'deliver') throw new Error('the ping did not come home');
+      expect([opened.routingType, opened.routingInfo]).toEqual([RoutingType.PING, sha1(opened.payload)]);
+      expect(pinger.returned(sha1(opened.payload))).toBe(true);
+    }
     await pinger.close();
   });
 
