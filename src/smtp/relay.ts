@@ -2,6 +2,7 @@
 // begins a line is doubled on its way, and nothing else is touched.
 
 import SmtpConnection from 'nodemailer/lib/smtp-connection';
+import { asBuffer } from '../base/bytes.ts';
 import { messageOf } from '../base/errors.ts';
 import { type Clock, MINUTE, SECOND } from '../base/time.ts';
 import { openSocket } from '../net/dial.ts';
@@ -123,7 +124,7 @@ async function converse(connection: SmtpConnection, request: RelayRequest, signa
   try {
     const use8BitMime = message.some((octet) => octet >= FIRST_EIGHT_BIT);
     const envelope = { from, to: [...to], size: message.byteLength, use8BitMime };
-    const sent = await step<Refusals>((done) => connection.send(envelope, Buffer.from(message), done));
+    const sent = await step<Refusals>((done) => connection.send(envelope, asBuffer(message), done));
     connection.quit();
     const refused = refusals(sent);
     const lost = new Set(refused.map((refusal) => refusal.to));
