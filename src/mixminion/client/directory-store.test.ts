@@ -15,7 +15,10 @@ import {
   clock as noonish,
   TODAY,
 } from '../../../test/support/mixminion-directory.ts';
+import { startServer } from '../../../test/support/mmtp.ts';
+import { openProxy } from '../../../test/support/socks.ts';
 import { mixminionFile, mixminionVectors } from '../../../test/support/vectors.ts';
+import { makeLinkCertificates } from '../mmtp/certificates.ts';
 import {
   DirectoryStore,
   type DirectoryStoreOptions,
@@ -182,4 +185,36 @@ test('an imported file that is damaged, or half written, is told of or passed ov
   expect(namesIn(await open())).toEqual(['Elm']);
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain('Fir-2');
+});
+
+test('from the next server when the first has none', async () => {
+  const { port } = server.address() as AddressInfo;
+  const dead = { url: 'http://127.0.0.1:9/' };
+  const good = { url: `http://127.0.0.1:${port}/` };
+  const store = await open({ server: [dead, good] });
+  expect(await store.update()).toBe(true);
+  expect(warnings).toContainEqual(expect.stringContaining('http://127.0.0.1:9/ has no good directory'));
+  served = undefined;
+  await expect((await open({ server: [good, dead] })).update({ force: true })).rejects.toThrow(Mix3NetworkError);
+  await expect((await open({ server: [] })).update({ force: true })).rejects.toThrow(Mix3BadArgsError);
+});
+
+test('through a SOCKS proxy, where an https server has to show a certificate that counts', async () => {
+  await using proxy = await openProxy((server.address() as AddressInfo).port);
+  const through = { proxy: `socks5://127.0.0.1:${proxy.port}` };
+  const plain = await open({ server: { url: 'http://dir.invalid/' }, ...through });
+  expect(await plain.update()).toBe(true);
+  const { chain, key } = await makeLinkCertificates({ nickname: 'Dir', identity, now: Date.now() });
+  const secure = await startServer({ cert: chain, key }, (socket) => socket.end('HTTP/1.0 200 OK\r\n\r\n'));
+  await using second = await openProxy(secure.port);
+  const store = await open({ server: { url: 'https://dir.invalid/' }, proxy: `socks5://127.0.0.1:${second.port}` });
+  await expect(store.update({ force: true })).rejects.toThrow(/certificate/);
+  await secure.close();
+  expect([...proxy.asked, ...second.asked].map(({ kind, host, port }) => [kind, host, port])).toEqual([
+    [3, 'dir.invalid', 80],
+    [3, 'dir.invalid', 443],
+  ]);
+  await expect((await open({ proxy: 'socks5://127.0.0.1:9' })).update({ force: true })).rejects.toThrow(
+    Mix3NetworkError,
+  );
 });

@@ -107,7 +107,10 @@ export class PacketQueue {
     });
   }
 
-  /** Takes a packet out: it was handed in, or is given up. One that is not there is no error. */
+  /**
+   * Takes a packet out: it was handed in, or is given up. One that is not there is no error. Not synced: when the power
+   * fails it may be there again, and its server, which has it, drops the second one as a replay.
+   */
   remove(id: string): Promise<void> {
     return asApi(async () => {
       const [batch = ''] = id.split('/');
