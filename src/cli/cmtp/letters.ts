@@ -18,9 +18,10 @@ import {
   savedLetter,
   savedLetters,
 } from '../../cmtp/client/letters.ts';
-import { type KeyOf, type OpenMessage, openMessage } from '../../cmtp/client/open-message.ts';
+import { glanceAt, type KeyOf, type OpenMessage, openMessage } from '../../cmtp/client/open-message.ts';
 import { type Letter, senderKeys, sendLetter as sendTo } from '../../cmtp/client/sending.ts';
 import type { KeyPair } from '../../cmtp/crypto/keys.ts';
+import { openXzibit } from '../../cmtp/crypto/xzibit.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, showProgress, table } from '../output.ts';
@@ -42,8 +43,7 @@ export async function sendLetter(to: string, given: string | undefined, options:
   const home = await homeOf(options);
   const account = await accountOf(home, options.from);
   const readers = [to, ...options.copy].map(readAddress);
-  const passphrase = await passphraseOf(account);
-  const [own] = await unlock(account, passphrase);
+  const own = await openXzibit(account.xzibit, await passphraseOf(account));
   const attachments = await Promise.all(options.attach.map(readAttachment));
   const text = given ?? (process.stdin.isTTY ? await writeInEditor(home.folder) : await textOf(process.stdin));
   if (text.trim() === '' && attachments.length === 0) throw new UsageError('the message is empty; nothing was sent');
@@ -118,14 +118,9 @@ interface Row {
 async function lookInto(saved: SavedLetter, pairs: readonly KeyPair[]): Promise<Row> {
   const { number } = saved;
   try {
-    const { from, signature, attachments, ...letter } = await openMessage(
-      await readSaved(saved),
-      pairs,
-      async () => undefined,
-    );
+    const { from, signed, attached, ...letter } = glanceAt(await readSaved(saved), pairs);
     const subject = letter.subject || letter.text.split('\n', 1)[0]?.slice(0, 60) || '';
-    const [date, signed] = [dateOf(letter), signature !== 'none'];
-    return { number, date, from: senderOf(from), signed, attached: attachments.length, subject };
+    return { number, date: dateOf(letter), from: senderOf(from), signed, attached, subject };
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
     return { number, date: undefined, from: '', signed: false, attached: 0, subject: `(${error.message})` };
@@ -233,7 +228,7 @@ export async function removeLetter(number: number, options: OnlineOptions & From
   const home = await homeOf(options);
   const account = await accountOf(home, options.from);
   const letter = await savedLetter(home, account, number);
-  const [own] = await unlock(account, await passphraseOf(account));
+  const own = await openXzibit(account.xzibit, await passphraseOf(account));
   await withCourier(options, `deleting ${number}`, (courier) => deleteLetter(courier, account, own, letter));
   if (options.json) printJson({ number, deleted: true });
   else print(`deleted message ${number}`);

@@ -37,7 +37,13 @@ export async function converse<T>(
 ): Promise<T> {
   const known = await readServer(courier.home, at.domain);
   const pin = known.tls === undefined ? undefined : fromHex(known.tls);
-  const to = { to: at.tls ?? at.server, clock: courier.clock, proxy: proxyOf(courier) };
+  const place = at.tls ?? at.server;
+  if (courier.proxy === undefined && place.host.endsWith('.onion')) {
+    // Asking for its address would tell the network what is looked for, and find nothing.
+    const remedy = 'reach it through tor: --proxy socks5://127.0.0.1:9050';
+    throw new ClientError('address', `${place.host} is an onion service`, { remedy });
+  }
+  const to = { to: place, clock: courier.clock, proxy: proxyOf(courier) };
   const connection = await (at.tls ? dialKnown({ ...to, pin }, at.domain) : dialPlain(to));
   const tlsKey = connection.peer.serverKey;
   try {

@@ -2,7 +2,7 @@
 // spec: cmtp 3, 5, 9 D16, D17, D19, D20
 
 import { PosternError } from '../../base/errors.ts';
-import { open } from '../crypto/box.ts';
+import { open, SEAL_OVERHEAD } from '../crypto/box.ts';
 import type { KeyPair } from '../crypto/keys.ts';
 import { type Message, parseMessage } from '../wire/message.ts';
 import type { Address } from './address.ts';
@@ -10,7 +10,7 @@ import { type Attachment, readAttachment } from './attachment.ts';
 import { type Body, readBody } from './body.ts';
 import { ClientError } from './errors.ts';
 import { logLines } from './log.ts';
-import { isSignature, verifyParts } from './sender-signature.ts';
+import { isSignature, SIGNATURE_SIZE, verifyParts } from './sender-signature.ts';
 
 export interface OpenMessage extends Body {
   readonly to: Address;
@@ -49,8 +49,24 @@ export async function openMessage(octets: Uint8Array, pairs: readonly KeyPair[],
   };
 }
 
-/** Envelope and sizes of a message, without opening it. Throws ClientError `unreadable`. */
-export function parse(octets: Uint8Array): Message {
+export interface Glance extends Body {
+  readonly from: Address;
+  /** Files, the signature not among them. */
+  readonly attached: number;
+  /** There is a signature; whose, is not looked at. */
+  readonly signed: boolean;
+}
+
+/** What a list shows of a message: its files stay sealed. Throws ClientError `unreadable`. */
+export function glanceAt(octets: Uint8Array, pairs: readonly KeyPair[]): Glance {
+  const message = parse(octets);
+  const likeSignature = message.attachments.filter((file) => file.length === SIGNATURE_SIZE + SEAL_OVERHEAD);
+  const [body, ...files] = unsealed({ ...message, attachments: likeSignature }, pairs);
+  const signed = files.some(isSignature);
+  return { ...readBody(body), from: message.from, attached: message.attachments.length - (signed ? 1 : 0), signed };
+}
+
+function parse(octets: Uint8Array): Message {
   try {
     return parseMessage(octets);
   } catch (cause) {

@@ -1,11 +1,13 @@
 // By whom a message is, which CMTP itself does not say: an attachment that holds the sender's signature over all the rest. Who
 // does not know it sees a file of 64 octets.   spec: cmtp 9 D20
 
-import { type KeyPair, sign, verify } from '../crypto/keys.ts';
+import { type KeyPair, SIGNATURE_LENGTH, sign, verify } from '../crypto/keys.ts';
 import { type Place, zeroEnded } from '../wire/names.ts';
 import { readAttachment, writeAttachment } from './attachment.ts';
 
 const NAME = 'cmtp-signature.ed25519';
+/** Octets of the attachment's plaintext. */
+export const SIGNATURE_SIZE = NAME.length + 1 + SIGNATURE_LENGTH;
 const PREFIX = zeroEnded('CMTP-SIG-1');
 
 /** All plaintexts as they were before sealing. */

@@ -3,7 +3,7 @@
 
 import { toHex } from '../../base/bytes.ts';
 import type { KeyPair } from '../crypto/keys.ts';
-import { unlock } from './accounts.ts';
+import { openXzibit } from '../crypto/xzibit.ts';
 import { type Address, formatAddress } from './address.ts';
 import { composeMessage, type Draft } from './compose.ts';
 import { type Courier, converse } from './courier.ts';
@@ -86,7 +86,7 @@ export function senderKeys(courier: Courier, account: Account, passphrase: strin
       if (sender.account === '') return isForeign ? undefined : session.serverKey;
       if (isForeign && session.dialect === 'reference') return undefined;
       if (isForeign && account.tls !== undefined && passphrase !== undefined) {
-        const [own] = await unlock(account, passphrase);
+        const own = await openXzibit(account.xzibit, passphrase);
         await prove(session, account, own);
       }
       return session.keyOf(sender.account, isForeign ? sender.domain : '');

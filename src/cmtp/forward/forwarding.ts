@@ -7,6 +7,7 @@ import { Recent } from '../../base/recent.ts';
 import { type Clock, HOUR, MINUTE, SECOND } from '../../base/time.ts';
 import type { Connection } from '../../net/connection.ts';
 import { dialPlain } from '../../net/dial.ts';
+import { NetError } from '../../net/errors.ts';
 import { type Attempt, Outbound } from '../../post/outbound.ts';
 import { Pins } from '../../post/pins.ts';
 import type { Post } from '../../post/post.ts';
@@ -24,7 +25,17 @@ import { traced } from './trace.ts';
 
 const QUEUE = 'cmtp/forward';
 const RETRY_WAITS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
-const DIAL_TIME = 30 * SECOND;
+/** For all addresses of a domain together. */
+const DIAL_TIME = 40 * SECOND;
+const LEAST_DIAL_TIME = 5 * SECOND;
+/** A domain whose server did not answer is left alone for so long: less than the first wait of a message. */
+const AWAY_TIME = 50 * SECOND;
+const MAX_AWAY = 10_000;
+/** One attempt, from the look-up of the domain to its server's answer; longer than that nobody else may try. */
+const ATTEMPT_TIME = 50 * MINUTE;
+const LEASE = HOUR;
+/** Keys that are asked for at once elsewhere. */
+const MAX_ASKING = 32;
 /** Keys of people elsewhere that are remembered, and for how long.   spec: cmtp 9 D9 */
 const MAX_KEYS = 10_000;
 const KEY_TIME = 10 * MINUTE;
@@ -37,6 +48,8 @@ export class Forwarding implements Forward {
   readonly #outbound: Outbound;
   readonly #pins: Pins;
   readonly #keys: KeyMemory;
+  readonly #away = new Recent<string, number>(MAX_AWAY);
+  #asking = 0;
   #settings: ForwardSettings;
   #mayAsk: (address: string) => boolean;
 
@@ -51,6 +64,7 @@ export class Forwarding implements Forward {
     const patience = () => this.#settings.forward_time;
     this.#outbound = new Outbound(post, {
       queue: QUEUE,
+      lease: LEASE,
       schedule: {
         waits: RETRY_WAITS,
         get patience() {
@@ -66,7 +80,9 @@ export class Forwarding implements Forward {
   static async open(post: Post, home: HomeServer, settings: ForwardSettings): Promise<Forwarding> {
     const forwarding = new Forwarding(post, home, settings);
     await forwarding.use(settings);
-    for await (const { job } of forwarding.#waiting.jobs()) await forwarding.#outbound.push(job.message, writeJob(job));
+    for await (const jobs of forwarding.#waiting.jobs()) {
+      await Promise.all(jobs.map((job) => forwarding.#outbound.push(job.message, writeJob(job))));
+    }
     forwarding.#outbound.start();
     return forwarding;
   }
@@ -106,12 +122,15 @@ export class Forwarding implements Forward {
   }
 
   async keyOf(place: Place, asker: Asker): Promise<Uint8Array | undefined> {
-    if (!this.#isPermitted(asker, undefined)) return undefined;
+    if (!this.#isPermitted(asker, undefined) || this.#asking >= MAX_ASKING) return undefined;
+    this.#asking += 1;
     try {
       return await this.#foreignKey(place);
     } catch (error) {
       this.#post.log.info('cmtp.key-not-had', { code: codeOf(error) });
       return undefined;
+    } finally {
+      this.#asking -= 1;
     }
   }
 
@@ -196,19 +215,9 @@ export class Forwarding implements Forward {
     signal: AbortSignal | undefined,
     work: (session: CmtpSession) => Promise<T>,
   ): Promise<T> {
-    const places = await this.#routes(domain);
-    let connection: Connection | undefined;
-    let failure: unknown = new ClientError('undeliverable', 'the domain has no server');
-    for (const to of places) {
-      try {
-        connection = await dialPlain({ to, clock: this.#post.clock, timeout: DIAL_TIME });
-        break;
-      } catch (error) {
-        failure = error;
-      }
-    }
-    if (connection === undefined) throw failure;
+    const connection = await this.#dial(domain);
     const cut = () => connection.destroy();
+    const cancel = this.#post.clock.timer(ATTEMPT_TIME, cut);
     signal?.addEventListener('abort', cut);
     try {
       const session = await CmtpSession.open(connection);
@@ -220,9 +229,28 @@ export class Forwarding implements Forward {
       await session.close();
       return result;
     } finally {
+      cancel();
       signal?.removeEventListener('abort', cut);
       connection.destroy();
     }
+  }
+
+  async #dial(domain: string): Promise<Connection> {
+    const { clock } = this.#post;
+    if ((this.#away.get(domain) ?? 0) > clock.now()) throw new NetError('unreachable', 'the server was away just now');
+    const until = clock.now() + DIAL_TIME;
+    let failure: unknown = new ClientError('undeliverable', 'the domain has no server');
+    for (const to of await this.#routes(domain)) {
+      const left = until - clock.now();
+      if (left <= 0) break;
+      try {
+        return await dialPlain({ to, clock, timeout: Math.max(left / 2, LEAST_DIAL_TIME) });
+      } catch (error) {
+        failure = error;
+        this.#away.set(domain, clock.now() + AWAY_TIME);
+      }
+    }
+    throw failure;
   }
 
   /** The message as it goes on: its log has a line more, all else is as it came. */

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import type { Post } from '../../post/post.ts';
+import type { Page } from '../../store/messages.ts';
 import type { MessageOctets } from '../../store/store.ts';
 import type { Passing } from './passing.ts';
 
@@ -72,16 +73,15 @@ export class WaitingMessages {
     await this.#store.messages.remove(MAILBOX, [message]);
   }
 
-  /** The job of every message here. */
-  async *jobs(): AsyncGenerator<{ job: MessageJob; arrived: number }> {
-    let after: number | undefined;
-    do {
-      const page = await this.#store.messages.page(MAILBOX, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      for (const { id, index, arrived } of page.messages) {
-        yield { job: { kind: 'message', ...indexShape.parse(JSON.parse(index.toString())), message: id }, arrived };
-      }
+  /** The job of every message here, page by page. */
+  async *jobs(): AsyncGenerator<MessageJob[]> {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: Page = await this.#store.messages.page(MAILBOX, { after, limit: PAGE });
+      yield page.messages.map(({ id, index }) => {
+        return { kind: 'message', ...indexShape.parse(JSON.parse(index.toString())), message: id };
+      });
       after = page.next;
-    } while (after !== undefined);
+    }
   }
 }
 
