@@ -34,8 +34,9 @@ export class Room {
   readonly serverKey: Buffer;
   readonly #hostname: string;
   readonly #counted: ReturnType<Post['metrics']['counter']>;
-  /** Answers with the keys of accounts: an account's object is another one when its keys are. */
+  /** Signed once: an account's object is another one when its keys are. */
   readonly #keys = new WeakMap<Account, Buffer>();
+  readonly #xzibits = new WeakMap<Account, Buffer>();
   #settings: CmtpSettings;
   #rates: Rates;
 
@@ -79,18 +80,27 @@ export class Room {
 
   /** The signed answer with an account's key. */
   keyOf(account: Account): Buffer {
-    let reply = this.#keys.get(account);
-    if (reply === undefined) {
-      reply = this.replies.key(account.publicKey);
-      this.#keys.set(account, reply);
-    }
-    return reply;
+    return once(this.#keys, account, () => this.replies.key(account.publicKey));
+  }
+
+  /** The signed answer with an account's xzibit. Without its first eight octets it is the reference's.   spec: cmtp 9 D6 */
+  xzibitOf(account: Account): Buffer {
+    return once(this.#xzibits, account, () => this.replies.signed(account.xzibit));
   }
 
   /** Counts a finished command by its word and what became of it. */
   count(word: string, outcome: string): void {
     this.#counted({ word, outcome });
   }
+}
+
+function once(made: WeakMap<Account, Buffer>, account: Account, make: () => Buffer): Buffer {
+  let reply = made.get(account);
+  if (reply === undefined) {
+    reply = make();
+    made.set(account, reply);
+  }
+  return reply;
 }
 
 function makeRates({ clock }: Post, settings: CmtpSettings): Rates {

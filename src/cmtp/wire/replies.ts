@@ -33,22 +33,18 @@ export interface Replies {
   signed(content: Uint8Array): Buffer;
   /** How the old reference server says that there is no key: 102 octets, of which a reader knows 4 to 15 to mean nothing.   spec: cmtp 4.1 */
   readonly referenceNoKey: Buffer;
-  /** An xzibit as the old reference server has it, 220 octets: without version and length in front. */
-  bareXzibit(xzibit: Uint8Array): Buffer;
 }
 
 export function makeReplies(server: KeyPair): Replies {
   // The signature is over the text without its NUL.   spec: cmtp 9 D3
   const general = (text: string) => Buffer.concat([zeroEnded(text), sign(Buffer.from(text), server), NUL]);
-  const bareXzibit = (xzibit: Uint8Array) => Buffer.concat([xzibit, sign(xzibit, server)]);
   return {
     success: general(SUCCESS),
     failure: general(FAILURE),
     keyNotAvailable: Buffer.concat([VERSION_0, general(KEY_NOT_AVAILABLE)]),
     deliveryFailure: Buffer.concat([VERSION_0, general(DELIVERY_FAILURE)]),
     key: (publicKey) => Buffer.concat([VERSION_1, publicKey, NUL, sign(publicKey, server), NUL]),
-    signed: (content) => Buffer.concat([VERSION_1, u32(content.byteLength), bareXzibit(content)]),
-    bareXzibit,
+    signed: (content) => Buffer.concat([VERSION_1, u32(content.byteLength), content, sign(content, server)]),
     referenceNoKey: referenceNoKey(server),
   };
 }

@@ -158,10 +158,6 @@ describe('replies', () => {
     expect(made[vector.name]?.toString('hex')).toBe(vector.hex);
   });
 
-  test('the reference’s xzibit is the seed’s without eight octets in front', () => {
-    expect(replies.bareXzibit(hex(alice.xzibit.bytes))).toEqual(made['LOGIN-alice']?.subarray(8));
-  });
-
   test.each(Object.entries(signatures_accepted_by_clients))('both signatures over %s verify', (word, signatures) => {
     expect(verify(hex(signatures.sig_over_text), Buffer.from(word), server.publicKey)).toBe(true);
     expect(verify(hex(signatures.sig_over_text_and_NUL), Buffer.from(`${word}\0`), server.publicKey)).toBe(true);
