@@ -1,0 +1,101 @@
+// A raw download: octets in frames, with their number and digest at the end; compressed in one piece when that was asked for.
+// spec: immp 2.9, 2.11
+
+import { createHash } from 'node:crypto';
+import { createGzip, type Gzip } from 'node:zlib';
+import { toHex } from '../../base/bytes.ts';
+import type { Answers } from '../session.ts';
+import { frame, MAX_FRAME } from '../wire/texts.ts';
+
+export class Download {
+  readonly #answers: Answers;
+  readonly #gzip: Squeezer | undefined;
+  /** Of the octets before compression. */
+  readonly #hash = createHash('sha256');
+  #total = 0;
+
+  constructor(answers: Answers, compressed: boolean) {
+    this.#answers = answers;
+    this.#gzip = compressed ? new Squeezer() : undefined;
+  }
+
+  /** Sends all of `chunks` in frames; what they compress to is out when this resolves. */
+  async send(chunks: AsyncIterable<Buffer>): Promise<void> {
+    const buffer = new Frames(this.#answers);
+    for await (const chunk of chunks) {
+      this.#hash.update(chunk);
+      this.#total += chunk.length;
+      await buffer.add(this.#gzip ? await this.#gzip.push(chunk) : chunk);
+    }
+    if (this.#gzip) await buffer.add(await this.#gzip.flush());
+    await buffer.flush();
+  }
+
+  async end(): Promise<void> {
+    if (this.#gzip) {
+      const buffer = new Frames(this.#answers);
+      await buffer.add(await this.#gzip.end());
+      await buffer.flush();
+    }
+    await this.#answers.send('251', frame.total(this.#total, toHex(this.#hash.digest())));
+  }
+}
+
+/** Gathers octets into frames that are as large as they may be. */
+class Frames {
+  readonly #answers: Answers;
+  #held: Buffer[] = [];
+  #size = 0;
+
+  constructor(answers: Answers) {
+    this.#answers = answers;
+  }
+
+  async add(octets: Buffer): Promise<void> {
+    for (let at = 0; at < octets.length; ) {
+      const piece = octets.subarray(at, at + MAX_FRAME - this.#size);
+      this.#held.push(piece);
+      this.#size += piece.length;
+      at += piece.length;
+      if (this.#size === MAX_FRAME) await this.flush();
+    }
+  }
+
+  async flush(): Promise<void> {
+    if (this.#size === 0) return;
+    const [first, ...rest] = this.#held;
+    await this.#answers.frame(first && rest.length === 0 ? first : Buffer.concat(this.#held));
+    this.#held = [];
+    this.#size = 0;
+  }
+}
+
+class Squeezer {
+  readonly #gzip: Gzip = createGzip();
+  #out: Buffer[] = [];
+
+  constructor() {
+    this.#gzip.on('data', (chunk: Buffer) => this.#out.push(chunk));
+  }
+
+  async push(chunk: Buffer): Promise<Buffer> {
+    await new Promise<void>((resolve, reject) =>
+      this.#gzip.write(chunk, (error) => (error ? reject(error) : resolve())),
+    );
+    return this.#taken();
+  }
+
+  async flush(): Promise<Buffer> {
+    await new Promise<void>((resolve) => this.#gzip.flush(resolve));
+    return this.#taken();
+  }
+
+  async end(): Promise<Buffer> {
+    await new Promise<void>((resolve) => this.#gzip.once('end', resolve).end());
+    return this.#taken();
+  }
+
+  #taken(): Buffer {
+    return Buffer.concat(this.#out.splice(0));
+  }
+}

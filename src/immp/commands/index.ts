@@ -1,0 +1,44 @@
+// The command table. A word without an entry is answered with 400.   spec: immp 1.6
+
+import type { Word } from '../wire/forms.ts';
+import { response, secret } from './auth.ts';
+import type { Handler } from './command.ts';
+import { noop, quit, upgrade } from './connection.ts';
+import { data, deliver, done, reset } from './deliver.ts';
+import { copy, flag, move, remove } from './mbox-change.ts';
+import { check } from './mbox-check.ts';
+import { fetch } from './mbox-fetch.ts';
+import { createFolder, removeFolder } from './mbox-folders.ts';
+import { index } from './mbox-index.ts';
+import { storeDraft } from './mbox-store.ts';
+import { unwatch, watch } from './mbox-watch.ts';
+import { set } from './set.ts';
+import { setGlobal } from './set-global.ts';
+
+export type { Handler } from './command.ts';
+
+export const commands: { readonly [W in Word]?: Handler<W> } = {
+  UPGRADE: upgrade,
+  NOOP: noop,
+  QUIT: quit,
+  'AUTH SECRET': secret,
+  'AUTH RESPONSE': response,
+  DELIVER: deliver,
+  DATA: data,
+  DONE: done,
+  RESET: reset,
+  'MBOX CHECK': check,
+  'MBOX INDEX': index,
+  'MBOX FETCH': fetch,
+  'MBOX FLAG': flag,
+  'MBOX MOVE': move,
+  'MBOX COPY': copy,
+  'MBOX DELETE': remove,
+  'MBOX CREATE': createFolder,
+  'MBOX REMOVE': removeFolder,
+  'MBOX STORE': storeDraft,
+  'MBOX WATCH': watch,
+  'MBOX UNWATCH': unwatch,
+  SET: set,
+  'SET GLOBAL': setGlobal,
+};

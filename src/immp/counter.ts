@@ -1,0 +1,81 @@
+// The IMMP counter as the office opens it: its ports, and its settings in force.
+
+import type { Endpoint } from '../net/endpoint.ts';
+import { isLoopback } from '../net/endpoint.ts';
+import { type Port, Ports } from '../net/ports.ts';
+import type { Counter, Danger, House, Listening, OpenCounter } from '../post/counter.ts';
+import { controls } from './controls.ts';
+import { addressOwner } from './mail/from-mail.ts';
+import { Room } from './room.ts';
+import { serve } from './server.ts';
+import { type ImmpSettings, settings } from './settings.ts';
+
+export const immp: Counter<ImmpSettings> = {
+  name: 'immp',
+  title: 'IMMP',
+  settings,
+  controls,
+  warnings,
+  listens: ({ listen }) => listen,
+  async open(house, settings) {
+    const room = await Room.open(house, settings);
+    const ports = new Ports();
+    await ports.use(portsOf(room, settings));
+    return new OpenImmp(room, ports, house.post.local.register(addressOwner(room)));
+  },
+};
+
+function warnings({ auth, listen }: ImmpSettings): Danger[] {
+  const open = listen.some(({ host }) => !isLoopback(host));
+  const weak = auth.filter((method) => method !== 'K3');
+  if (weak.length === 0 || !open) return [];
+  return [
+    {
+      setting: 'immp.auth',
+      message: `with ${weak.join(' and ')} the office keeps what can log in as its users`,
+      remedy: 'set auth = ["K3"] when all clients know it, and let users set their passwords anew',
+    },
+  ];
+}
+
+class OpenImmp implements OpenCounter<ImmpSettings> {
+  readonly #room: Room;
+  readonly #ports: Ports;
+  readonly #disown: () => void;
+
+  constructor(room: Room, ports: Ports, disown: () => void) {
+    this.#room = room;
+    this.#ports = ports;
+    this.#disown = disown;
+  }
+
+  get listening(): readonly Listening[] {
+    return this.#ports.listening;
+  }
+
+  get connections(): number {
+    return this.#ports.connections;
+  }
+
+  async reload(house: House, settings: ImmpSettings): Promise<void> {
+    await this.#ports.use(portsOf(this.#room, settings));
+    this.#room.use(house, settings);
+  }
+
+  async close(grace: number): Promise<void> {
+    this.#disown();
+    await this.#ports.close(grace);
+  }
+}
+
+/** Plain TCP: encryption comes in the conversation itself.   spec: immp 2.3 */
+function portsOf(room: Room, settings: ImmpSettings): Port[] {
+  return settings.listen.map((at: Endpoint) => ({
+    what: 'IMMP',
+    at,
+    limits: { connections: settings.connections, perAddress: settings.connections_per_address },
+    clock: room.post.clock,
+    serve: (connection) => serve(connection, room),
+    refused: (reason) => room.count('(connect)', reason),
+  }));
+}

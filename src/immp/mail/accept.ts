@@ -1,0 +1,112 @@
+// Takes a message into a mailbox of this office, whoever brought it: a user, another domain, another counter.   spec: immp 2.8, 2.11, 2.12
+
+import { hash } from 'node:crypto';
+import { DAY } from '../../base/time.ts';
+import type { MessageDraft } from '../../store/messages.ts';
+import { idOf } from '../accounts.ts';
+import { Refusal } from '../codes.ts';
+import type { Room } from '../room.ts';
+import { uuidOctets } from '../watching.ts';
+import { accountName, formatImid, type Imid, imid } from '../wire/imid.ts';
+import type { Delivery } from './delivery.ts';
+import { redirect } from './folders.ts';
+import { type Envelope, type MessageFile, messageFile, writeEntry } from './message.ts';
+
+/** The same message again within this time is not stored twice. */
+const DUPLICATES = 7 * DAY;
+const SMALL = 64 * 1024;
+
+/** The mailbox that is to have mail for `to`. Throws Refusal 450 or 430.   spec: immp 2.11 */
+export async function admit(room: Room, to: Imid, from: string | undefined, origin: string): Promise<string> {
+  const mailbox = await room.accounts.recipient(to);
+  if (mailbox === undefined) throw new Refusal('450');
+  const blocked = (await room.accounts.get(mailbox))?.block ?? [];
+  if (isBlocked([...blocked, ...room.settings.blocked.split(/\s+/)], from, origin)) throw new Refusal('430');
+  return mailbox;
+}
+
+export function isBlocked(list: readonly string[], from: string | undefined, origin: string): boolean {
+  const sender = from === undefined ? undefined : imid.read(from);
+  const names = [`@${origin}`, ...(from ? [from] : []), ...(sender ? [accountName(sender), `@${sender.domain}`] : [])];
+  const entries = new Set(list.map((entry) => entry.toLowerCase()));
+  return names.some((name) => entries.has(name.toLowerCase()));
+}
+
+/**
+ * Stores it, durable when this resolves. Throws Refusal: 450, 430, 441. `authority`: the account or domain that was
+ * authenticated, within which the id is unique.
+ */
+export async function accept(room: Room, delivery: Delivery, authority: string): Promise<'stored' | 'duplicate'> {
+  const { to, from, origin, id } = delivery;
+  const mailbox = await admit(room, to, from, origin);
+  const { forward } = (await room.accounts.get(mailbox)) ?? { forward: '' };
+  // Sent on before it is stored: if that fails all is tried again, and nothing is lost.
+  if (forward !== '' && !delivery.forwarded) await sendOn(room, delivery, forward, authority);
+  const file = messageFile(envelopeOf(room, delivery), delivery.parts);
+  const folders = await room.post.store.mailboxes.folders(idOf(mailbox));
+  const status = await store(room, mailbox, file, {
+    folder: redirect(folders, to.tag),
+    flags: delivery.importance === undefined ? [] : [delivery.importance],
+    once: {
+      // The origin belongs to it: else whoever knows the id could get in first.
+      key: hash('sha256', [authority, id, formatImid(to).toLowerCase()].join('\0'), 'buffer'),
+      until: room.post.clock.now() + DUPLICATES,
+    },
+  });
+  room.count('(accept)', status);
+  return status;
+}
+
+/** Puts a message file into a mailbox. Throws Refusal 441 or 450. */
+export async function store(
+  room: Room,
+  mailbox: string,
+  file: MessageFile,
+  more: Pick<MessageDraft, 'folder' | 'flags' | 'once'>,
+): Promise<'stored' | 'duplicate'> {
+  const { messages } = room.post.store;
+  const box = idOf(mailbox);
+  const body = file.size <= SMALL ? await whole(file) : await messages.receive(box, file.chunks(), file.size);
+  const { status } = await messages.append(box, {
+    body,
+    arrived: room.post.clock.now(),
+    index: writeEntry(file),
+    name: uuidOctets(file.head.envelope.uuid),
+    ...more,
+  });
+  if (status === 'stored' || status === 'duplicate') return status;
+  if (!(body instanceof Uint8Array)) await body.discard();
+  throw new Refusal(status === 'full' ? '441' : '450');
+}
+
+async function whole(file: MessageFile): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of file.chunks()) chunks.push(chunk);
+  return Buffer.concat(chunks, file.size);
+}
+
+export function envelopeOf(room: Room, { to, from, origin, id, said, secure, via }: Delivery): Envelope {
+  return {
+    ...said,
+    uuid: id,
+    from: from ?? null,
+    origin,
+    to: formatImid(to), // with its +name   spec: immp 2.8
+    received: room.timestamp(),
+    ...(secure ? { secure } : {}),
+    ...(via.length === 0 ? {} : { 'received-via': [...via] }),
+  };
+}
+
+async function sendOn(room: Room, delivery: Delivery, forward: string, authority: string): Promise<void> {
+  const to = imid.read(forward);
+  if (to === undefined) return;
+  const copy: Delivery = { ...delivery, to, forwarded: true };
+  try {
+    if (to.domain.toLowerCase() === room.domain) await accept(room, copy, authority);
+    else await room.carrier?.carry(copy);
+  } catch (error) {
+    // What the other mailbox does not want is no reason to refuse it here.
+    if (!(error instanceof Refusal) || error.code === '451' || error.code === '700') throw error;
+  }
+}
