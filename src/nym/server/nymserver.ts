@@ -1,0 +1,103 @@
+// The nymserver: control messages from nymholders and mail from the world come in, and replies go out in their time.
+
+import { randomInt } from '../../base/random.ts';
+import { MINUTE, SECOND } from '../../base/time.ts';
+import { Turns } from '../../base/turns.ts';
+import type { AddressOwner } from '../../post/local-delivery.ts';
+import { Outbound } from '../../post/outbound.ts';
+import type { Post } from '../../post/post.ts';
+import { nymOf, takeMail, takesMail } from './arrival.ts';
+import { type Taken, takeControl } from './control.ts';
+import type { Desk, Limits } from './desk.ts';
+import { serveNym } from './sending.ts';
+import { SurbStock } from './surb-stock.ts';
+import { Vault } from './vault.ts';
+
+const QUEUE = 'nym/due';
+/** Answers leave at a random time within this, so that nobody can match them with what came.   spec: mixminion-nym 6.2 */
+const SLOT = 30 * MINUTE;
+const CONCURRENCY = 8;
+
+export interface NymserverOptions {
+  readonly post: Post;
+  readonly limits: Limits;
+  readonly domain: string;
+  readonly reply: Desk['reply'];
+  readonly sendMail: Desk['sendMail'];
+}
+
+export class Nymserver {
+  readonly #desk: Desk;
+  readonly #due: Outbound;
+
+  constructor({ post, ...options }: NymserverOptions) {
+    const count = post.metrics.counter('postern_nym_events_total', 'What the nymserver did', ['what']);
+    this.#due = new Outbound(post, {
+      queue: QUEUE,
+      concurrency: CONCURRENCY,
+      attempt: async ({ id }) => {
+        await serveNym(this.#desk, id.slice(0, id.lastIndexOf('@')));
+        return { fate: 'done' };
+      },
+      giveUp: async () => {}, // the nym is thought of again with its next mail or message
+    });
+    this.#desk = {
+      post,
+      ...options,
+      vault: new Vault(post),
+      stock: new SurbStock(post),
+      turns: new Turns(),
+      wake: (nym, at) => this.#wake(nym, at),
+      count: (what) => count({ what }),
+    };
+  }
+
+  start(): void {
+    this.#due.start();
+  }
+
+  async stop(grace: number): Promise<void> {
+    await this.#due.stop(grace);
+    await this.#desk.turns.idle();
+  }
+
+  /** Resolves when nothing is under way for any nym. */
+  idle(): Promise<void> {
+    return this.#desk.turns.idle();
+  }
+
+  /** One control message, as it left the mix. Durable when this resolves; may be repeated. */
+  async control(message: Buffer): Promise<Taken> {
+    const taken = await takeControl(this.#desk, message);
+    this.#desk.count(taken);
+    return taken;
+  }
+
+  /** The nyms' addresses, for whoever has mail for them. */
+  get owner(): AddressOwner {
+    const { vault, domain, turns } = this.#desk;
+    return {
+      name: 'nym',
+      owns: async (address) => {
+        const nym = nymOf(address, domain);
+        return nym !== undefined && takesMail(await vault.record(nym));
+      },
+      deliver: async (arrival) => {
+        const nym = nymOf(arrival.to, domain);
+        if (nym === undefined) return 'unknown';
+        const accepted = await turns.take(nym, () => takeMail(this.#desk, nym, arrival));
+        this.#desk.count(`mail-${accepted}`);
+        return accepted;
+      },
+    };
+  }
+
+  /** One thought in each half hour is enough for a nym; when in it is left to chance. */
+  async #wake(nym: string, at: number): Promise<void> {
+    const { clock, random } = this.#desk.post;
+    const now = clock.now();
+    const slot = Math.floor(Math.max(at, now) / SLOT);
+    const jitter = randomInt(random, SLOT / SECOND) * SECOND;
+    await this.#due.push(`${nym}@${slot}`, Buffer.alloc(0), Math.max(at, now) + jitter);
+  }
+}

@@ -1,0 +1,131 @@
+// A nymserver without a mix around it: its replies are caught, its mail out too, and a nymholder in a few lines speaks to it.
+
+import { systemRandom } from '../../src/base/random.ts';
+import { DAY, MINUTE, SECOND, VirtualClock } from '../../src/base/time.ts';
+import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
+import { RoutingType } from '../../src/mixminion/packet/routing.ts';
+import { createSurb, type Surb, surbDigest } from '../../src/mixminion/packet/surb.ts';
+import { type HolderCommand, readHolderMessage } from '../../src/nym/messages/to-holder.ts';
+import { type ServerCommand, writeServerMessage } from '../../src/nym/messages/to-server.ts';
+import type { Limits } from '../../src/nym/server/desk.ts';
+import { Nymserver } from '../../src/nym/server/nymserver.ts';
+import type { Departure } from '../../src/post/outgoing-mail.ts';
+import { openTestPost, type TestPost } from './post.ts';
+
+export const DOMAIN = 'nym.test';
+
+export const LIMITS: Limits = {
+  quota: { bytes: 1024 * 1024, messages: 1000 },
+  mailSize: 512 * 1024,
+  newNymsPerDay: 100,
+  relaysPerDay: 50,
+  recipientsPerDay: 100,
+  approval: false,
+  reservation: 7 * DAY,
+};
+
+export interface TestNymserver extends AsyncDisposable {
+  readonly clock: VirtualClock;
+  readonly post: TestPost;
+  readonly server: Nymserver;
+  /** Messages sent through reply blocks, each with the names of the blocks. */
+  readonly replies: { readonly commands: HolderCommand[]; readonly surbs: readonly string[] }[];
+  readonly mails: Departure[];
+  /** Lets `ms` pass, and whatever falls due in it happen. */
+  pass(ms: number): Promise<void>;
+}
+
+export async function openTestNymserver(limits: Partial<Limits> = {}): Promise<TestNymserver> {
+  const clock = new VirtualClock();
+  const post = await openTestPost(clock);
+  const replies: TestNymserver['replies'] = [];
+  const mails: Departure[] = [];
+  const server = new Nymserver({
+    post,
+    limits: { ...LIMITS, ...limits },
+    domain: DOMAIN,
+    reply: async (message, surbs) => {
+      replies.push({ commands: readHolderMessage(message), surbs: surbs.map(surbDigest) });
+    },
+    sendMail: async (departure) => {
+      mails.push(departure);
+    },
+  });
+  server.start();
+  return {
+    clock,
+    post,
+    server,
+    replies,
+    mails,
+    async pass(ms) {
+      const steps = Math.ceil(ms / (15 * MINUTE));
+      for (let step = 0; step < steps; step += 1) {
+        await clock.advance(ms / steps);
+        // The worker sleeps when nothing is due: it goes to the store some times before that, and calls are answered in turn.
+        for (let quiet = 0; quiet < 3; ) {
+          const due = await post.store.queues.nextDue('nym/due');
+          await server.idle();
+          quiet = due === undefined || due > clock.now() ? quiet + 1 : 0;
+          await clock.advance(0);
+        }
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([server.stop(SECOND), clock.advance(2 * SECOND)]);
+      await post[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Keys are slow to make; tests share these. */
+const keys = await Promise.all(Array.from({ length: 4 }, () => RsaPrivateKey.generate(2048)));
+
+export class TestHolder {
+  readonly identity: RsaPrivateKey;
+  readonly encryption: RsaPrivateKey;
+  readonly #on: TestNymserver;
+
+  constructor(on: TestNymserver, which = 0) {
+    const [identity, encryption] = [keys[2 * which], keys[2 * which + 1]];
+    if (identity === undefined || encryption === undefined) throw new Error('there are keys for two nymholders');
+    this.#on = on;
+    this.identity = identity;
+    this.encryption = encryption;
+  }
+
+  surbs(count: number, life = 30 * DAY): Surb[] {
+    const address = { form: 'host' as const, host: 'mix.test', port: 48099, keyId: Buffer.alloc(20, 1) };
+    const useBy = Math.floor((this.#on.clock.now() + life) / SECOND);
+    return Array.from({ length: count }, () => {
+      const exit = { routingType: RoutingType.MBOX, routingInfo: Buffer.from('someone') };
+      const path = [{ address, packetKey: this.encryption.publicKey }];
+      const random = { seed: systemRandom, padding: systemRandom, oaep: systemRandom };
+      return createSurb({ path, exit, userKey: Buffer.alloc(20, 2), useBy }, random).surb;
+    });
+  }
+
+  /** The octets of a control message; the SEQNO is random unless given. */
+  message(nym: string, commands: readonly ServerCommand[], seqno: Buffer = systemRandom.bytes(20)): Buffer {
+    return writeServerMessage({ nym, seqno, commands }, this.identity, systemRandom);
+  }
+
+  say(nym: string, ...commands: readonly ServerCommand[]): ReturnType<Nymserver['control']> {
+    return this.#on.server.control(this.message(nym, commands));
+  }
+
+  keys(): ServerCommand {
+    return { word: 'NEWPK', identity: this.identity.publicKey, encryption: this.encryption.publicKey };
+  }
+
+  /** From the first message to an open nym. */
+  async create(nym: string, surbs = 20): Promise<void> {
+    const create: ServerCommand = { word: 'CREATE', candidates: [nym] };
+    await this.say('', create, this.keys(), { word: 'SURB', surbs: this.surbs(surbs) });
+    await this.#on.pass(31 * MINUTE);
+    const created = this.#on.replies.flatMap(({ commands }) => commands).findLast(({ word }) => word === 'CREATED');
+    if (created?.word !== 'CREATED') throw new Error('the nym was not granted');
+    await this.say(nym, { word: 'CREATE2', response: created.challenge });
+    await this.#on.pass(31 * MINUTE);
+  }
+}
