@@ -1,17 +1,21 @@
-// Directory servers without a network: each with a store and a folder of its own, all on one clock, and the files of each to be
+// Directory servers without a network: each with documents and a folder of its own, all on one clock, and the files of each to be
 // had under its URL. Servers and authorities have the identity keys of the vectors.
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { type Log, silentLog } from '../../src/base/log.ts';
 import { DAY, HOUR, VirtualClock } from '../../src/base/time.ts';
 import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
+import type { AuthorityPost } from '../../src/mixminion/authority/authority-post.ts';
 import { type DayFile, Days } from '../../src/mixminion/authority/days.ts';
 import { Register } from '../../src/mixminion/authority/register.ts';
 import { Rounds, type RoundsRules } from '../../src/mixminion/authority/rounds.ts';
 import { ServerDescriptor } from '../../src/mixminion/directory/descriptor.ts';
 import type { DirectoryServer } from '../../src/mixminion/directory/directory.ts';
+import { memoryDocuments } from './memory-documents.ts';
 import { fieldsOf, seeded, TODAY } from './mixminion-directory.ts';
-import { openTestPost, type TestPost } from './post.ts';
 import { mixminionVectors } from './vectors.ts';
 
 const { servers } = mixminionVectors<{ servers: Record<string, { identity_pem: string }> }>('packets');
@@ -32,7 +36,7 @@ export function ownDescriptor(nickname: string, changes: Changes = {}, signer = 
 }
 
 export interface TestAuthority extends AsyncDisposable {
-  readonly post: TestPost;
+  readonly post: AuthorityPost;
   readonly identity: RsaPrivateKey;
   readonly url: string;
   readonly register: Register;
@@ -77,10 +81,10 @@ export async function openAuthorities(names: readonly string[]): Promise<TestAut
   for (const [place, { name, url }] of known.entries()) {
     const told: string[] = [];
     const log: Log = { ...silentLog, warn: (event) => told.push(event), error: (event) => told.push(event) };
-    const opened = await openTestPost(clock);
-    const post: TestPost = { ...opened, random: seeded(20 + place), log };
+    const folder = await mkdtemp(join(tmpdir(), 'postern-authority-'));
+    const post: AuthorityPost = { store: memoryDocuments(), clock, random: seeded(20 + place), log };
     const identity = identityOf(name);
-    const register = Register.of(post, post.folder);
+    const register = Register.of(post, folder);
     const rules: RoundsRules = {
       url,
       others: known.filter((other) => other.name !== name),
@@ -88,7 +92,7 @@ export async function openAuthorities(names: readonly string[]): Promise<TestAut
       leastReliability: 0,
     };
     const start = async () => {
-      const days = await Days.open(`${post.folder}/days`, clock);
+      const days = await Days.open(join(folder, 'days'), clock);
       return { days, rounds: new Rounds({ post, identity, register, days, download }, rules) };
     };
     all.push({
@@ -113,7 +117,7 @@ export async function openAuthorities(names: readonly string[]): Promise<TestAut
         const data = await this.days.read(day, file);
         return data && gunzipSync(data).toString('latin1');
       },
-      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
     });
   }
   return {

@@ -1,7 +1,6 @@
 // This server's own files of a day: signed, written, and read back to go on from.   spec: mixminion-directory 4, 5, 7
 
 import type { RsaPrivateKey, RsaPublicKey } from '../../crypto/rsa.ts';
-import type { Post } from '../../post/post.ts';
 import type { Voter } from '../directory/directory-contents.ts';
 import { writeDirectoryV2 } from '../directory/directory-v2.ts';
 import {
@@ -11,15 +10,16 @@ import {
   writeDirectoryV3,
 } from '../directory/directory-v3.ts';
 import { DirectoryError } from '../directory/errors.ts';
+import type { AuthorityPost } from './authority-post.ts';
 import type { DayFile, Days } from './days.ts';
 import { type Ballot, readConsensus, readVote, type SignedFile } from './exchange.ts';
 
 export class OwnDays {
-  readonly #post: Post;
+  readonly #post: AuthorityPost;
   readonly #identity: RsaPrivateKey;
   readonly #days: Days;
 
-  constructor(post: Post, identity: RsaPrivateKey, days: Days) {
+  constructor(post: AuthorityPost, identity: RsaPrivateKey, days: Days) {
     this.#post = post;
     this.#identity = identity;
     this.#days = days;

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
 import { Turns } from '../../base/turns.ts';
-import type { Post } from '../../post/post.ts';
-import type { Store } from '../../store/store.ts';
+import type { Documents } from '../../store/store.ts';
 import { ServerDescriptor } from '../directory/descriptor.ts';
 import { DirectoryError } from '../directory/errors.ts';
 import { writeDate } from '../directory/value-kinds.ts';
+import type { AuthorityPost } from './authority-post.ts';
 import { ownOthers, Shelf } from './shelf.ts';
 import { ownerOf, parseVotes, standingOf, type VoteLine, withNewcomer, withVote } from './votes.ts';
 
@@ -52,24 +52,24 @@ interface Judged {
     | 'full';
 }
 
-const registers = new WeakMap<Store, Register>();
+const registers = new WeakMap<Documents, Register>();
 
 export class Register {
   readonly shelf: Shelf;
-  readonly #post: Post;
+  readonly #post: AuthorityPost;
   readonly #file: string;
   readonly #turns = new Turns();
 
-  private constructor(post: Post, folder: string) {
+  private constructor(post: AuthorityPost, folder: string) {
     this.#post = post;
     this.#file = join(folder, VOTE_FILE);
-    this.shelf = new Shelf(post.store, post.clock);
+    this.shelf = new Shelf(post.store.documents, post.clock);
   }
 
   /** The one register of an office: its operator and its uploads change the vote file in turns. `folder` holds that file. */
-  static of(post: Post, folder: string): Register {
-    const register = registers.get(post.store) ?? new Register(post, folder);
-    registers.set(post.store, register);
+  static of(post: AuthorityPost, folder: string): Register {
+    const register = registers.get(post.store.documents) ?? new Register(post, folder);
+    registers.set(post.store.documents, register);
     return register;
   }
 

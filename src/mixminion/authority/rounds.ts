@@ -6,7 +6,6 @@ import { codeOf, messageOf } from '../../base/errors.ts';
 import { DAY, HOUR, MINUTE, sleep, startOfDay } from '../../base/time.ts';
 import { Turns } from '../../base/turns.ts';
 import type { RsaPrivateKey, RsaPublicKey } from '../../crypto/rsa.ts';
-import type { Post } from '../../post/post.ts';
 import { computeConsensus } from '../directory/consensus.ts';
 import type { DirectoryServer } from '../directory/directory.ts';
 import type { RecommendedVersions, Voter } from '../directory/directory-contents.ts';
@@ -14,6 +13,7 @@ import type { DirectoryV3Fields } from '../directory/directory-v3.ts';
 import { downloadDirectory } from '../directory/download.ts';
 import { getReliabilities } from '../directory/reliability.ts';
 import { writeDate } from '../directory/value-kinds.ts';
+import type { AuthorityPost } from './authority-post.ts';
 import type { Days } from './days.ts';
 import { type Ballot, isMajority, readConsensus, readVote, type SignedFile } from './exchange.ts';
 import { OwnDays } from './own-days.ts';
@@ -45,7 +45,7 @@ export interface RoundsRules {
 }
 
 export interface RoundsParts {
-  readonly post: Post;
+  readonly post: AuthorityPost;
   readonly identity: RsaPrivateKey;
   readonly register: Register;
   readonly days: Days;
@@ -60,7 +60,7 @@ interface OtherState {
 }
 
 export class Rounds {
-  readonly #post: Post;
+  readonly #post: AuthorityPost;
   readonly #register: Register;
   readonly #own: OwnDays;
   readonly #download: (url: string) => Promise<Buffer>;
@@ -73,6 +73,7 @@ export class Rounds {
   readonly #others = new Map<string, OtherState>();
   readonly #turns = new Turns();
   #signal: AbortSignal | undefined;
+  #nudge = new AbortController();
 
   constructor({ post, identity, register, days, download }: RoundsParts, rules: RoundsRules) {
     this.#post = post;
@@ -83,8 +84,10 @@ export class Rounds {
     this.#download = download ?? ((url) => downloadDirectory({ url }, { clock, signal: this.#signal }));
   }
 
+  /** Takes other rules, and looks at once what is due under them. */
   use(rules: RoundsRules): void {
     this.#rules = rules;
+    this.#nudge.abort();
   }
 
   get identity(): RsaPublicKey {
@@ -108,6 +111,7 @@ export class Rounds {
     const { clock, log } = this.#post;
     this.#signal = signal;
     while (!signal.aborted) {
+      this.#nudge = new AbortController();
       let next = clock.now() + AGAIN;
       try {
         next = await this.step();
@@ -115,7 +119,11 @@ export class Rounds {
         if (signal.aborted) return;
         log.error('directory.round-failed', { code: codeOf(error), reason: messageOf(error) });
       }
-      await sleep(clock, Math.min(LONGEST_REST, Math.max(0, next - clock.now())), signal);
+      await sleep(
+        clock,
+        Math.min(LONGEST_REST, Math.max(0, next - clock.now())),
+        AbortSignal.any([signal, this.#nudge.signal]),
+      );
     }
   }
 

@@ -1,34 +1,34 @@
 // The descriptors that a directory server has taken in, in the store: one document each. What has expired or is superseded goes.
 
 import type { Clock } from '../../base/time.ts';
-import type { Store } from '../../store/store.ts';
+import type { Documents } from '../../store/store.ts';
 import { ServerDescriptor } from '../directory/descriptor.ts';
 
 const OWNER = 'directory/descriptors';
 
 export class Shelf {
-  readonly #store: Store;
+  readonly #documents: Documents;
   readonly #clock: Clock;
 
-  constructor(store: Store, clock: Clock) {
-    this.#store = store;
+  constructor(documents: Documents, clock: Clock) {
+    this.#documents = documents;
     this.#clock = clock;
   }
 
   async add(descriptor: ServerDescriptor): Promise<void> {
-    await this.#store.documents.put(OWNER, nameOf(descriptor), Buffer.from(descriptor.text, 'latin1'));
+    await this.#documents.put(OWNER, nameOf(descriptor), Buffer.from(descriptor.text, 'latin1'));
   }
 
   /** The fingerprints of all whose descriptors lie here. */
   async servers(): Promise<string[]> {
-    const names = await this.#store.documents.list(OWNER);
+    const names = await this.#documents.list(OWNER);
     return [...new Set(names.map((name) => name.slice(0, name.indexOf('/'))))];
   }
 
   /** The descriptors of one server, or of all. */
   async of(fingerprint = ''): Promise<ServerDescriptor[]> {
-    const names = (await this.#store.documents.list(OWNER)).filter((name) => name.startsWith(fingerprint));
-    const found = await Promise.all(names.map((name) => this.#store.documents.get(OWNER, name)));
+    const names = (await this.#documents.list(OWNER)).filter((name) => name.startsWith(fingerprint));
+    const found = await Promise.all(names.map((name) => this.#documents.get(OWNER, name)));
     return found.flatMap((document) => {
       if (document === undefined) return [];
       // Its signature was verified when it came.
@@ -38,7 +38,7 @@ export class Shelf {
   }
 
   async remove(descriptors: readonly ServerDescriptor[]): Promise<void> {
-    for (const descriptor of descriptors) await this.#store.documents.remove(OWNER, nameOf(descriptor));
+    for (const descriptor of descriptors) await this.#documents.remove(OWNER, nameOf(descriptor));
   }
 
   /** Removes, of one server or of all, what is of no use any more.   spec: mixminion-directory 3.4 */
