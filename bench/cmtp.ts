@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { systemRandom } from '../src/base/random.ts';
 import { askOffice } from '../src/cli/ask-office.ts';
 import { SEAL_OVERHEAD } from '../src/cmtp/crypto/box.ts';
@@ -14,6 +14,7 @@ import { makeDataFolder, startOffice } from '../test/support/office.ts';
 import { type Bench, callsPerSecond, median, percentile, type Report, stopwatch } from './harness.ts';
 import { rawSyncsPerSecond } from './raw-sync.ts';
 
+const ECHO = fileURLToPath(new URL('./cmtp/echo.ts', import.meta.url));
 const ROUNDS = 5;
 const ROUND_MS = 1000;
 const ACCOUNT = 'reader';
@@ -49,7 +50,7 @@ export const bench: Bench = {
   async run(report) {
     await using folder = await makeDataFolder(NO_LIMITS);
     const office = await startOffice(folder.path);
-    const echo = spawn(process.execPath, [join(import.meta.dirname, 'cmtp', 'echo.ts')], {
+    const echo = spawn(process.execPath, [ECHO], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {

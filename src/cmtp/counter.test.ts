@@ -35,6 +35,7 @@ const hexOf = (name: 'alice' | 'bob') => ({
   publicKey: toHex(users[name].publicKey),
   xzibit: toHex(users[name].xzibit),
 });
+const SWAKS = 'swaks';
 const word = async (connection: Connection) => String((await connection.token([0], 100, 5 * SECOND))?.octets);
 
 async function plain(port: number | undefined): Promise<Connection> {
@@ -113,7 +114,7 @@ describe('an SMTP client', () => {
     async (dialect) => {
       const { ports, post } = await start({ dialect, greeting_delay: '100 ms', idle_time: '2 s' });
       const options = ['--server', `127.0.0.1:${ports[0]}`, '--to', 'bob@post.example', '--from', 'a@b.example'];
-      const swaks = spawn('swaks', [...options, '--timeout', '5', '--helo', 'me'], {
+      const swaks = spawn(SWAKS, [...options, '--timeout', '5', '--helo', 'me'], {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       const [out, [status]] = await Promise.all([text(swaks.stdout), once(swaks, 'close')]);

@@ -3,6 +3,7 @@
 import { SECOND } from '../base/time.ts';
 import type { Connection } from '../net/connection.ts';
 import { NetError } from '../net/errors.ts';
+import { sourceOf } from '../net/source.ts';
 import { type Answer, gone, notCmtp, notNow } from './answers.ts';
 import type { Asker } from './forward/passing.ts';
 import type { Room } from './room.ts';
@@ -68,7 +69,7 @@ export class Session {
 
   /** Whose rates apply. Where addresses say nothing, all are one. */
   get source(): string {
-    return this.asker.address ?? '';
+    return sourceOf(this.asker.address);
   }
 
   /** Finds out who is there: who speaks first speaks as the seed says, who waits is greeted.   spec: cmtp 9 D1 */

@@ -18,7 +18,7 @@ export interface TestCmtp extends AsyncDisposable {
   ask(name: string, argument?: unknown): Promise<unknown>;
 }
 
-export const HOSTNAME = 'post.example';
+const HOSTNAME = 'post.example';
 
 /** The same for all: it is slow to make. */
 const identity = await makeSelfSigned(HOSTNAME, makeTlsKey(), Date.now());
