@@ -1,7 +1,8 @@
 // A directory server as the office opens it, over real HTTP: what old remailers post and old clients fetch, and what strangers
 // try.   spec: mixminion-directory 4, 6
 
-import { writeFile } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -83,6 +84,33 @@ describe('an office', () => {
       accepted: false,
       message: expect.stringMatching('Too many descriptors'),
     });
+  });
+
+  test('takes of two who come at once no more than may wait', async () => {
+    await start({ most_pending: 1 });
+    const answers = await Promise.all(['Amber', 'Birch', 'Cedar'].map((name) => upload(ownDescriptor(name).text)));
+    expect(answers.filter(({ accepted }) => accepted).length).toBe(1);
+    expect((await ask(directory, 'list', null)).length).toBe(1);
+  });
+
+  test('goes on with its key, and not without it', async () => {
+    await start();
+    const settings = schema.parse({ listen: ['127.0.0.1:0'] });
+    for (const pem of [
+      '',
+      'no key',
+      generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ]) {
+      await writeFile(join(post.folder, 'identity.key'), pem);
+      await expect(directory.open(house, settings)).rejects.toMatchObject({
+        message: expect.stringMatching('identity key'),
+        remedy: expect.stringMatching('backup'),
+      });
+    }
+    await rm(join(post.folder, 'identity.key'));
+    const fresh = await directory.open(house, settings);
+    expect((await stat(join(post.folder, 'identity.key'))).mode & 0o777).toBe(0o600);
+    await fresh.close(0);
   });
 
   test('over HTTPS too, below a path, and on another port after a reload', async () => {
