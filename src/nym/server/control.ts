@@ -12,6 +12,7 @@ import type { Desk } from './desk.ts';
 import { type NymRecord, newRecord } from './record.ts';
 import { keepForEver, nymOfKey, reserve, within } from './registry.ts';
 import { writeRelayedMail } from './relayed-mail.ts';
+import { keepPhrase } from './shutdown.ts';
 
 const LEAST_SURBS = 3;
 /** SEQNOs are known this long. */
@@ -135,8 +136,16 @@ async function run(
       return { ...record, requested, dropped: unique(record.dropped, gone) };
     }
     case 'POLICY':
-      return { ...record, policy: changePolicy(record.policy, command.option, command.value) };
+      return setPolicy(desk, record, command.option, command.value);
   }
+}
+
+/** Of a shutdown phrase only a slow hash is kept.   spec: mixminion-nym 2.9, 7 */
+async function setPolicy(desk: Desk, record: NymRecord, option: string, value: Buffer): Promise<NymRecord> {
+  const { shutdownPhrase, ...policy } = changePolicy(record.policy, option, value);
+  const changed = { ...record, policy: { ...policy, shutdownPhrase: undefined } };
+  if (option !== 'ShutdownPhrase') return changed;
+  return { ...changed, shutdown: shutdownPhrase && (await keepPhrase(desk, shutdownPhrase)) };
 }
 
 /** The sets that tell of mails after `after`, oldest first, until they tell of as many as were asked for.   spec: mixminion-nym 2.7 */

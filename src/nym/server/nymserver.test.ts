@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { DOMAIN, openTestNymserver, TestHolder, type TestNymserver } from '../../../test/support/nym.ts';
 import { DAY, HOUR, MINUTE } from '../../base/time.ts';
+import { writeMessage } from '../../mixminion/payload/text.ts';
 import type { HolderCommand } from '../messages/to-holder.ts';
+import type { ServerCommand } from '../messages/to-server.ts';
 import { unseal } from '../sealing.ts';
+import { phraseDigest } from '../shutdown-phrase.ts';
 import { readSynopses } from '../synopsis.ts';
+import { nymExit } from './exit.ts';
+import { approve, closeByOperator, describeNym, listNyms, nymStats } from './operator.ts';
 
 const mail = (subject: string, length = 2000) =>
   Buffer.from(`From: bob@example.org\nTo: alice@${DOMAIN}\nSubject: ${subject}\n\nHello.\n${'x'.repeat(length)}`);
@@ -12,9 +17,9 @@ function deliver(
   on: TestNymserver,
   subject: string,
   length?: number,
-): ReturnType<TestNymserver['server']['owner']['deliver']> {
+): ReturnType<TestNymserver['server']['addresses']['deliver']> {
   const arrival = { to: `alice@${DOMAIN}`, from: 'bob@example.org', message: mail(subject, length), via: 'smtp' };
-  return on.server.owner.deliver(arrival);
+  return on.server.addresses.deliver(arrival);
 }
 
 const said = <Word extends HolderCommand['word']>(on: TestNymserver, word: Word) =>
@@ -46,8 +51,8 @@ describe('a nym', () => {
     expect(said(on, 'ERROR')).toMatchObject([{ text: 'this does not answer the challenge' }]);
     await alice.say('alice', { word: 'CREATE2', response: said(on, 'CREATED')[0]?.challenge ?? Buffer.alloc(0) });
     expect(await deliver(on, 'welcome')).toBe('stored');
-    expect(await on.server.owner.owns(`ALICE@${DOMAIN.toUpperCase()}`)).toBe(true);
-    expect(await on.server.owner.owns('alice@elsewhere.test')).toBe(false);
+    expect(await on.server.addresses.owns(`ALICE@${DOMAIN.toUpperCase()}`)).toBe(true);
+    expect(await on.server.addresses.owns('alice@elsewhere.test')).toBe(false);
   });
 
   test('that is not confirmed lapses, and a name that is taken goes to nobody else', async () => {
@@ -139,23 +144,23 @@ describe('mail to a nym', () => {
     expect(await deliver(on, 'spam', 100)).toBe('stored');
     const message = mail('random');
     const arrival = { to: `alice@${DOMAIN}`, from: '', message, via: 'smtp', once: Buffer.from('one') };
-    expect(await on.server.owner.deliver(arrival)).toBe('stored');
-    expect(await on.server.owner.deliver(arrival)).toBe('duplicate');
-    expect(await on.server.owner.deliver({ ...arrival, once: Buffer.from('2'), message: Buffer.alloc(600_000) })).toBe(
-      'full',
-    );
+    expect(await on.server.addresses.deliver(arrival)).toBe('stored');
+    expect(await on.server.addresses.deliver(arrival)).toBe('duplicate');
+    expect(
+      await on.server.addresses.deliver({ ...arrival, once: Buffer.from('2'), message: Buffer.alloc(600_000) }),
+    ).toBe('full');
     const noise = on.post.random.bytes(30_000).toString('base64');
     expect(
-      await on.server.owner.deliver({ ...arrival, once: Buffer.from('3'), message: Buffer.from(`\n${noise}`) }),
+      await on.server.addresses.deliver({ ...arrival, once: Buffer.from('3'), message: Buffer.from(`\n${noise}`) }),
     ).toBe('stored');
     expect(
-      await on.server.owner.deliver({ ...arrival, once: Buffer.from('4'), message: Buffer.from(`\n${noise}`) }),
+      await on.server.addresses.deliver({ ...arrival, once: Buffer.from('4'), message: Buffer.from(`\n${noise}`) }),
     ).toBe('full');
     await on.pass(7 * HOUR);
     expect(said(on, 'MSG')).toHaveLength(2);
     // What was sent makes room for what comes.
     expect(
-      await on.server.owner.deliver({ ...arrival, once: Buffer.from('5'), message: Buffer.from(`\n${noise}`) }),
+      await on.server.addresses.deliver({ ...arrival, once: Buffer.from('5'), message: Buffer.from(`\n${noise}`) }),
     ).toBe('stored');
     await on.pass(7 * HOUR);
     expect(said(on, 'DROPPED').flatMap(({ ids }) => ids).length).toBeGreaterThan(0);
@@ -217,6 +222,112 @@ describe('mail from a nym', () => {
     expect(on.mails).toHaveLength(2);
     expect(said(on, 'ERROR')).toMatchObject([{ text: 'the mails that a nym may send a day are used up' }]);
   });
+});
+
+// spec: mixminion-nym 7
+describe('a nym is closed', () => {
+  const closing = (text: string, subject = 'please') => ({
+    to: `nym-shutdown@${DOMAIN}`,
+    from: 'anybody@example.org',
+    message: Buffer.from(`From: anybody@example.org\nSubject: ${subject}\n\n${text}\n`),
+    via: 'smtp',
+  });
+  const phrase = 'seven geese over the mill';
+  const open = async (on: TestNymserver) => {
+    const alice = new TestHolder(on);
+    await alice.create('alice');
+    await alice.say('alice', { word: 'POLICY', option: 'ShutdownPhrase', value: phraseDigest(phrase) });
+    return alice;
+  };
+
+  test('by its phrase in ordinary mail, for ever, and nothing of it is left', async () => {
+    await using on = await openTestNymserver();
+    const alice = await open(on);
+    await deliver(on, 'lost');
+    expect(JSON.stringify((await on.post.store.documents.get('nym/alice', 'record'))?.value.toString())).not.toContain(
+      phraseDigest(phrase).toString('base64'),
+    );
+    expect(
+      await on.server.addresses.deliver(closing(`Hello,\n  shutdown Alice  seven geese   over the mill \nBye`)),
+    ).toBe('stored');
+    expect(said(on, 'ERROR').at(-1)).toMatchObject({ text: 'this nym was closed by its shutdown phrase' });
+    expect(await deliver(on, 'nobody home')).toBe('unknown');
+    expect(await on.post.store.documents.list('nym/alice')).toEqual([]);
+    const create: ServerCommand = { word: 'CREATE', candidates: ['alice'] };
+    expect(await alice.say('', create, alice.keys(), { word: 'SURB', surbs: alice.surbs(3) })).toBe('refused');
+  });
+
+  test('not by another phrase, and after five wrong ones not by the right one that day', async () => {
+    await using on = await openTestNymserver();
+    await open(on);
+    for (let wrong = 0; wrong < 5; wrong += 1) {
+      expect(await on.server.addresses.deliver(closing('SHUTDOWN alice Seven Geese Over The Mill'))).toBe('stored');
+    }
+    await on.server.addresses.deliver(closing('', `SHUTDOWN alice ${phrase}`));
+    expect(await deliver(on, 'still here')).toBe('stored');
+    await on.pass(DAY);
+    await on.server.addresses.deliver(closing('', `SHUTDOWN alice ${phrase}`));
+    expect(await deliver(on, 'gone')).toBe('unknown');
+  });
+});
+
+describe('the operator', () => {
+  test('looks at new nyms first when he wants to, and sees names, sizes and counts', async () => {
+    await using on = await openTestNymserver({ approval: true });
+    const alice = new TestHolder(on);
+    await alice.create('alice', 10);
+    const { desk } = on.server;
+    expect(await deliver(on, 'too early')).toBe('unknown');
+    expect(await listNyms(desk)).toMatchObject([{ nym: 'alice', state: 'waiting' }]);
+    await approve(desk, 'Alice');
+    expect(await deliver(on, 'welcome')).toBe('stored');
+    expect(await describeNym(desk, 'alice')).toMatchObject({ state: 'open', used: { messages: 1 } });
+    expect(await nymStats(desk)).toMatchObject({ nyms: { open: 1, waiting: 0 }, messages: 1 });
+    await expect(approve(desk, 'alice')).rejects.toMatchObject({ code: 'nym' });
+    await closeByOperator(desk, 'alice');
+    expect(await deliver(on, 'gone')).toBe('unknown');
+    await expect(closeByOperator(desk, 'alice')).rejects.toMatchObject({ code: 'nym' });
+    expect(await listNyms(desk)).toEqual([]);
+  });
+});
+
+// spec: mixminion-nym 9
+test('control messages come by the exit type of nymservers, and by mbox from clients that do not know it', async () => {
+  await using on = await openTestNymserver();
+  const alice = new TestHolder(on);
+  await alice.create('alice');
+  const exit = nymExit(on.server);
+  const arrives = (body: Buffer, address = DOMAIN) =>
+    exit.deliver(
+      {
+        id: Buffer.alloc(20),
+        tag: Buffer.alloc(20),
+        address: Buffer.from(address),
+        delivery: { kind: 'plain', headers: new Map(), body },
+      },
+      new AbortController().signal,
+    );
+  const message = alice.message('alice', [{ word: 'SURB', surbs: [] }]);
+  expect(await arrives(message)).toEqual({ result: 'done', reason: 'done' });
+  expect(await arrives(message)).toEqual({ result: 'done', reason: 'repeated' });
+  expect(await arrives(message, 'other.test')).toEqual({ result: 'drop', reason: 'other-domain' });
+  expect(await arrives(Buffer.from('?'))).toEqual({ result: 'drop', reason: 'malformed' });
+
+  const relay: ServerCommand = {
+    word: 'RELAY',
+    recipients: ['bob@example.org'],
+    headers: new Map(),
+    body: Buffer.from('Hi\n'),
+  };
+  const text = Buffer.concat([
+    Buffer.from(`To: nymserver@${DOMAIN}\n\n`),
+    writeMessage({ type: 'binary', contents: alice.message('alice', [relay]) }),
+  ]);
+  const arrival = { to: `nymserver@${DOMAIN}`, from: '', message: text, via: 'mix' };
+  expect(await on.server.addresses.deliver({ ...arrival, via: 'smtp' })).toBe('refused');
+  expect(on.mails).toEqual([]);
+  expect(await on.server.addresses.deliver(arrival)).toBe('stored');
+  expect(on.mails).toHaveLength(1);
 });
 
 test('a new key is taken from the old one, and then the old one counts no more', async () => {

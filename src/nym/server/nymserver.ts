@@ -6,7 +6,7 @@ import { Turns } from '../../base/turns.ts';
 import type { AddressOwner } from '../../post/local-delivery.ts';
 import { Outbound } from '../../post/outbound.ts';
 import type { Post } from '../../post/post.ts';
-import { nymOf, takeMail, takesMail } from './arrival.ts';
+import { nymAddresses } from './addresses.ts';
 import { type Taken, takeControl } from './control.ts';
 import type { Desk, Limits } from './desk.ts';
 import { serveNym } from './sending.ts';
@@ -73,23 +73,18 @@ export class Nymserver {
     return taken;
   }
 
-  /** The nyms' addresses, for whoever has mail for them. */
-  get owner(): AddressOwner {
-    const { vault, domain, turns } = this.#desk;
-    return {
-      name: 'nym',
-      owns: async (address) => {
-        const nym = nymOf(address, domain);
-        return nym !== undefined && takesMail(await vault.record(nym));
-      },
-      deliver: async (arrival) => {
-        const nym = nymOf(arrival.to, domain);
-        if (nym === undefined) return 'unknown';
-        const accepted = await turns.take(nym, () => takeMail(this.#desk, nym, arrival));
-        this.#desk.count(`mail-${accepted}`);
-        return accepted;
-      },
-    };
+  /** The addresses that are its own, for whoever has mail for them. */
+  get addresses(): AddressOwner {
+    return nymAddresses(this.#desk);
+  }
+
+  get domain(): string {
+    return this.#desk.domain;
+  }
+
+  /** For the operator's commands. */
+  get desk(): Desk {
+    return this.#desk;
   }
 
   /** One thought in each half hour is enough for a nym; when in it is left to chance. */

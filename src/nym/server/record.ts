@@ -16,9 +16,15 @@ export interface SynopsisSet {
   readonly sent: boolean;
 }
 
+/** A slow hash of the phrase's digest.   spec: mixminion-nym 7 */
+export interface ShutdownHash {
+  readonly salt: Buffer;
+  readonly hash: Buffer;
+}
+
 export interface NymRecord {
-  /** Asked for and not confirmed yet, open, or closed by the operator: then it takes and sends no mail. */
-  readonly state: 'reserved' | 'waiting' | 'open' | 'closed';
+  /** Asked for and not confirmed yet, waiting for the operator, or open. */
+  readonly state: 'reserved' | 'waiting' | 'open';
   /** When the reservation was made. */
   readonly made: number;
   /** What CREATE2 has to repeat; empty when nothing. */
@@ -26,7 +32,9 @@ export interface NymRecord {
   /** Keys whose signature counts: the present one, and a new one that was announced. */
   readonly identities: readonly RsaPublicKey[];
   readonly encryption: RsaPublicKey;
+  /** `shutdownPhrase` is not in it: that is kept as `shutdown`. */
   readonly policy: Policy;
+  readonly shutdown: ShutdownHash | undefined;
   /** SEQNOs to be acknowledged with the next message, hex. */
   readonly unacknowledged: readonly string[];
   /** To be told with the next message. */
@@ -60,6 +68,7 @@ export function newRecord(
   return {
     ...given,
     policy: DEFAULT_POLICY,
+    shutdown: undefined,
     unacknowledged: [],
     errors: [],
     dropped: [],
@@ -81,22 +90,22 @@ const BASE64 = 'base64';
 
 /** JSON: keys and octets in base64, `never` as null. */
 export function writeRecord(record: NymRecord): Buffer {
-  const { challenge, identities, encryption, policy, ...plain } = record;
+  const { challenge, identities, encryption, policy, shutdown, ...plain } = record;
   return Buffer.from(
     JSON.stringify({
       ...plain,
       challenge: challenge.toString(BASE64),
       identities: identities.map((key) => key.toDer().toString(BASE64)),
       encryption: encryption.toDer().toString(BASE64),
-      policy: { ...policy, shutdownPhrase: policy.shutdownPhrase?.toString(BASE64) },
+      policy,
+      shutdown: shutdown && { salt: shutdown.salt.toString(BASE64), hash: shutdown.hash.toString(BASE64) },
     }),
   );
 }
 
 export function readRecord(octets: Buffer): NymRecord {
-  const { challenge, identities, encryption, policy, ...plain } = JSON.parse(octets.toString());
+  const { challenge, identities, encryption, policy, shutdown, ...plain } = JSON.parse(octets.toString());
   const keyOf = (text: string) => RsaPublicKey.fromDer(Buffer.from(text, BASE64));
-  const phrase = policy.shutdownPhrase;
   const never = (ms: number | null) => ms ?? Number.POSITIVE_INFINITY; // what JSON makes of Infinity
   return {
     ...plain,
@@ -109,7 +118,8 @@ export function readRecord(octets: Buffer): NymRecord {
       sendMsgAfter: never(policy.sendMsgAfter),
       sendSummaryAfter: never(policy.sendSummaryAfter),
       encryptSummaryAfter: never(policy.encryptSummaryAfter),
-      shutdownPhrase: phrase === undefined ? undefined : Buffer.from(phrase, BASE64),
+      shutdownPhrase: undefined,
     },
+    shutdown: shutdown && { salt: Buffer.from(shutdown.salt, BASE64), hash: Buffer.from(shutdown.hash, BASE64) },
   };
 }

@@ -52,7 +52,7 @@ export async function close({ post, vault }: Desk, nym: string, record: NymRecor
   for (const key of record.identities) await post.store.documents.remove(KEYS, key.fingerprint);
 }
 
-/** Counts one more for today; false, and not counted, when there were `most` already. Days are UTC. */
+/** Counts `by` more for today; false, and not counted, when that would be more than `most`. 0 only asks. Days are UTC. */
 export async function within({ post }: Desk, what: string, most: number, by = 1): Promise<boolean> {
   const { documents } = post.store;
   const today = startOfDay(post.clock.now());
@@ -62,7 +62,8 @@ export async function within({ post }: Desk, what: string, most: number, by = 1)
       ? (JSON.parse(found.value.toString()) as { day: number; count: number })
       : { day: today, count: 0 };
     const count = (last.day === today ? last.count : 0) + by;
-    if (count > most) return false;
+    if (by === 0 ? count >= most : count > most) return false;
+    if (by === 0) return true;
     const value = Buffer.from(JSON.stringify({ day: today, count }));
     if ((await documents.put(COUNTS, what, value, found?.version ?? 0)) !== undefined) return true;
   }

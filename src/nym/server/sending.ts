@@ -43,7 +43,7 @@ export function serveNym(desk: Desk, nym: string): Promise<void> {
     const { vault, post, stock } = desk;
     const now = post.clock.now();
     const found = await vault.record(nym);
-    if (found === undefined || found.state === 'closed') return;
+    if (found === undefined) return;
     let record = onDay(found, now);
     record = await sealSynopses(desk, nym, record, now);
     record = await forgetSets(desk, nym, record);
