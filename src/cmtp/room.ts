@@ -1,5 +1,6 @@
 // What all conversations at the CMTP counter share: the post, the server's key and name, the settings in force, rates, answers.
 
+import { Slots } from '../base/slots.ts';
 import { KeyedBuckets } from '../post/keyed-buckets.ts';
 import type { Post } from '../post/post.ts';
 import { type Account, type Accounts, accountsOf } from './accounts.ts';
@@ -8,6 +9,8 @@ import type { Forward } from './forward/passing.ts';
 import { type CmtpSettings, domainOf } from './settings.ts';
 import { sameDomain } from './wire/names.ts';
 import { makeReplies, type Replies } from './wire/replies.ts';
+
+const SIGNED_AT_ONCE = 2;
 
 /** Of each, from one source. */
 interface Rates {
@@ -32,6 +35,8 @@ export class Room {
   readonly forward: Forward;
   /** The answer to who asks for the server's own key. */
   readonly serverKey: Buffer;
+  /** For messages that are held whole while they are signed. */
+  readonly signing = new Slots(SIGNED_AT_ONCE);
   readonly #hostname: string;
   readonly #counted: ReturnType<Post['metrics']['counter']>;
   /** Signed once: an account's object is another one when its keys are. */

@@ -22,6 +22,7 @@ import {
 import { openTestPost, type TestPost } from '../../test/support/post.ts';
 import { systemRandom } from '../base/random.ts';
 import { DAY, HOUR, MINUTE, SECOND, startOfDay, VirtualClock } from '../base/time.ts';
+import type { Messages } from '../store/store.ts';
 import { seal } from './crypto/box.ts';
 import { makeKeyPair, sign, verify } from './crypto/keys.ts';
 import { invite } from './invitations.ts';
@@ -57,6 +58,17 @@ beforeEach(async () => {
   room = await openRoom(post, clock);
 });
 const call = () => new Caller(room);
+
+/** Gives the server a store that does something of its own with messages. */
+function useMessages(messages: Messages): void {
+  const { post } = room.room;
+  Object.assign(room.room, { post: { ...post, store: { ...post.store, messages } } });
+}
+
+async function* stallBefore(chunks: AsyncIterable<Uint8Array>, stalled: Promise<void>): AsyncGenerator<Uint8Array> {
+  await stalled;
+  yield* chunks;
+}
 
 // spec: cmtp 4, 9 D1, D5
 describe('words', () => {
@@ -232,6 +244,32 @@ describe('MAIL', () => {
     expect((await mailOf(post, 'bob')).map(({ length }) => length)).toEqual([first.length, letter().length]);
   });
 
+  test('a store that is slow slows its peer: of a long message no more is in memory than is under way', async () => {
+    const message = letter({ attachments: [Buffer.alloc(8 * 1024 ** 2)] });
+    let goOn = () => {};
+    const stalled = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { store } = room.room.post;
+    const receive: Messages['receive'] = (mailbox, chunks, size) =>
+      store.messages.receive(mailbox, stallBefore(chunks, stalled), size);
+    useMessages({ ...store.messages, receive });
+    const caller = call();
+    let taken = 0;
+    const sending = (async () => {
+      await caller.say('MAIL');
+      for (const step = 64 * 1024; taken < message.length; taken += step) {
+        await caller.raw(message.subarray(taken, taken + step));
+      }
+    })();
+    for (let tries = 0; tries < 500; tries += 1) await new Promise(setImmediate);
+    expect(taken).toBeLessThan(1024 ** 2);
+    goOn();
+    await sending;
+    expect(await caller.read(73)).toEqual(replies['SUCCESS']);
+    expect((await mailOf(post, 'bob')).map((stored) => stored.equals(message))).toEqual([true]);
+  });
+
   test.each<[string, Buffer, 'FAILURE' | 'DELIVERYFAILURE']>([
     ['to nobody here', letter({ to: { account: 'ghost', domain: DOMAIN } }), 'DELIVERYFAILURE'],
     [
@@ -333,9 +371,7 @@ describe('MAIL', () => {
   });
 
   test('when the disk fails nothing is said, so that it is sent again', async () => {
-    const messages = { ...room.room.post.store.messages, receive: () => Promise.reject(new Error('no disk')) };
-    const broken = { ...room.room.post, store: { ...room.room.post.store, messages } };
-    Object.assign(room.room, { post: broken });
+    useMessages({ ...room.room.post.store.messages, receive: () => Promise.reject(new Error('no disk')) });
     const caller = call();
     await caller.say('MAIL', letter());
     expect(await caller.rest()).toHaveLength(0);
