@@ -54,8 +54,10 @@ async function stop(): Promise<void> {
 async function ask(of: Pick<OpenCounter<AuthoritySettings>, 'controls'>, name: string, argument: unknown) {
   const settings = schema.parse({});
   const found = of.controls?.[name];
-  // biome-ignore lint/suspicious/noExplicitAny: answers have the shapes that the tests look for
-  return (await found?.run({ post, settings, folder: post.folder, hostname: 'localhost' }, argument)) as any;
+  return (await found?.run({ post, settings, folder: post.folder, hostname: 'localhost' }, argument)) as Record<
+    string,
+    unknown
+  >;
 }
 
 const vote = (vote: string, server: string) => ask(directory, 'vote', { vote, server });

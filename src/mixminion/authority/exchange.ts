@@ -29,7 +29,7 @@ export interface SignedFile {
 }
 
 /** Reads a vote or a consensus of this day. Throws DirectoryError when it is of another day, other voters, or out of order. */
-export function readSignedFile(data: Uint8Array, { day, voters, clock }: Ballot): SignedFile {
+function readSignedFile(data: Uint8Array, { day, voters, clock }: Ballot): SignedFile {
   const { fields, digest, signatures } = readDirectoryV3(cleanText(directoryText(data)), { clock });
   if (fields.validAfter !== day || fields.validUntil !== day + DAY) throw unfit('is of another day');
   if (!isDeepStrictEqual(fields.voters, voters)) throw unfit('names other voters, or not in order');

@@ -97,7 +97,7 @@ describe('alone', () => {
     await putReliabilities(at(0).post.store, found, network.clock.now());
     at(0).rounds.use({
       url: at(0).url,
-      others: [],
+      others: network.known, // itself, as all voters may share one list
       recommendedVersions: { client: [], server: [] },
       leastReliability: 0.5,
     });

@@ -97,8 +97,13 @@ export class Rounds {
   /** All who vote, in order of fingerprint. */
   get voters(): readonly Voter[] {
     const own = { fingerprint: this.identity.fingerprint, url: this.#rules.url };
-    const others = this.#rules.others.map(({ fingerprint, url }) => ({ fingerprint, url }));
+    const others = this.#peers.map(({ fingerprint, url }) => ({ fingerprint, url }));
     return [own, ...others].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
+  }
+
+  /** The others: the rules may name this server among them, so that all voters can share one list. */
+  get #peers(): readonly DirectoryServer[] {
+    return this.#rules.others.filter(({ fingerprint }) => fingerprint !== this.identity.fingerprint);
   }
 
   /** How it went with the other servers the last time, by fingerprint. */
@@ -154,7 +159,7 @@ export class Rounds {
    */
   renew(): Promise<boolean> {
     return this.#turns.take(ALL, async () => {
-      if (this.#rules.others.length > 0) return false;
+      if (this.#peers.length > 0) return false;
       const ballot = this.#ballot(startOfDay(this.#post.clock.now()));
       await this.#settle(ballot, await this.#compute(ballot, [await this.#vote(ballot)]));
       return true;
@@ -271,7 +276,7 @@ export class Rounds {
     kind: Kind,
     read: (data: Buffer, other: DirectoryServer) => OtherState[Kind],
   ): Promise<void> {
-    const asked = this.#rules.others.filter(({ fingerprint }) => !known.has(fingerprint));
+    const asked = this.#peers.filter(({ fingerprint }) => !known.has(fingerprint));
     await Promise.all(
       asked.map(async (other) => {
         const state = await this.#ask(other, name, (data) => read(data, other));

@@ -23,7 +23,8 @@ export const settings = z
     ).refine((url) => url === '' || isBase(url), { error: 'write an http or https URL that ends in "/"' }),
     voters: directoryServersSetting(
       'The other directory servers of the network, each as "FINGERPRINT URL"; the URLs end in "/". All of them vote each day, ' +
-        'and what more than half of them want is in the directory. All have to name the same voters.',
+        'and what more than half of them want is in the directory. All have to name the same voters; this one may stand ' +
+        'among them.',
     ).refine((voters) => voters.every(({ url }) => isBase(url)), { error: 'write URLs that end in "/"' }),
     approve: choiceSetting(
       ['operator', 'all'],
