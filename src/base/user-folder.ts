@@ -13,7 +13,7 @@ export type FolderFailure =
   /** Another process is at it. */
   | 'busy';
 
-export class FolderError extends PosternError<FolderFailure> {}
+class FolderError extends PosternError<FolderFailure> {}
 
 export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });

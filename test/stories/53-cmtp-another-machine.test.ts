@@ -1,5 +1,6 @@
 // One account on two machines: what its server gives to everybody, the sealed key, is enough for who knows the passphrase.
 
+import { readFile } from 'node:fs/promises';
 import { afterEach, expect, test } from 'vitest';
 import { type Client, openClient } from '../support/client.ts';
 import { openCmtpOffice, PASSPHRASE } from '../support/cmtp-office.ts';
@@ -69,4 +70,11 @@ test('an account goes from machine to machine as a file', async () => {
   expect(await subjects(laptop)).toEqual([]);
   expect(await laptop.fails('key', 'import', card, ...office.at)).toContain('here already');
   expect(await laptop.fails('key', 'import', await laptop.file('x', 'nonsense'))).toContain('no CMTP account');
+
+  // Or one old key alone, as the reference server kept it.
+  const { former } = JSON.parse(await readFile(card, 'utf8')) as { former: string[] };
+  const phone = stack.use(await openClient('cmtp'));
+  await phone.run('login', 'alice@post.test', ...office.at);
+  const file = await phone.file('alice.xzibit', Buffer.from(former[0] ?? '', 'hex'));
+  expect(await phone.ask('key', 'import', file)).toMatchObject({ formerKeys: 1 });
 });

@@ -118,8 +118,7 @@ export async function importKeys(file: string, options: OfflineOptions & From & 
   const octets = await readGiven(file);
   if (isXzibit(octets)) {
     const account = await accountOf(home, options.from);
-    await addOldKey(home, account, octets, await passphraseOf(account));
-    return show(account, options);
+    return show(await addOldKey(home, account, octets, await passphraseOf(account)), options);
   }
   const card = readCard(octets);
   if (await findAccount(home, card)) throw new ClientError('exists', `${formatAddress(card)} is here already`);

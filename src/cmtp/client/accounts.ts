@@ -104,10 +104,12 @@ export async function changePassphrase(
 }
 
 /** Takes in a key of before: an xzibit as a file holds it. Throws ClientError `locked`, SealError. */
-export async function addOldKey(home: Home, account: Account, xzibit: Buffer, passphrase: string): Promise<void> {
+export async function addOldKey(home: Home, account: Account, xzibit: Buffer, passphrase: string): Promise<Account> {
   if (!isXzibit(xzibit)) throw new ClientError('unreadable', 'this is not an xzibit, which has 156 octets');
   await openXzibit(xzibit, passphrase);
-  await saveAccount(home, { ...account, old: [...account.old, xzibit] });
+  const more = { ...account, old: [...account.old, xzibit] };
+  await saveAccount(home, more);
+  return more;
 }
 
 /** A conversation in which the account's key is proved. Throws ClientError `refused` with what to do. */

@@ -93,7 +93,7 @@ export async function saveAccount(home: Home, account: Account): Promise<void> {
   for (const name of await namesIn(join(folder, 'old'))) if (!kept.has(name)) await rm(join(folder, 'old', name));
 }
 
-export async function accountsOf(home: Home): Promise<Address[]> {
+async function accountsOf(home: Home): Promise<Address[]> {
   const names = await namesIn(join(home.folder, 'accounts'));
   return names.flatMap((name) => parseAddress(decodeURIComponent(name)) ?? []);
 }

@@ -7,7 +7,7 @@ import { countSetting, durationSetting, flagSetting, sizeSetting } from '../../p
 
 const MAX_ENTRIES = 1000;
 /** The port of the old reference server, which every one listens on that is not told otherwise.   spec: cmtp 1 */
-export const DEFAULT_PORT = 9001;
+const DEFAULT_PORT = 9001;
 
 export const forwardSettings = {
   forward_from: listSetting(
