@@ -34,8 +34,13 @@ const UPLOADS: ReadonlySet<Word> = new Set(['DATA', 'PUSH', 'PUBLISH TO']);
 /** Serves the peer until it leaves or must. Throws nothing. */
 export async function serve(connection: Connection, room: Room): Promise<void> {
   const session = new Session(connection, room);
+  await attend(session, () => greet(session));
+}
+
+/** The conversation from `begin` on, to its end and the clearing up after it. Throws nothing. */
+export async function attend(session: Session, begin: () => Promise<void> = async () => {}): Promise<void> {
   try {
-    await greet(session);
+    await begin();
     await converse(session);
   } catch (error) {
     await sayGoodbye(session, error);
@@ -56,7 +61,7 @@ async function sayGoodbye(session: Session, error: unknown): Promise<void> {
 }
 
 /** The loop of a conversation that has begun. Ends when the peer has gone, or throws Refusal. */
-export async function converse(session: Session): Promise<void> {
+async function converse(session: Session): Promise<void> {
   while (!session.leaving) {
     const octets = await nextLine(session);
     if (octets === undefined) break;
@@ -65,8 +70,7 @@ export async function converse(session: Session): Promise<void> {
       line = parseLine(octets);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      await refuse(error, '?', unprefixed(session));
-      continue;
+      line = [{ command: error }];
     }
     await runLine(session, line);
     await session.pipelines.room();
@@ -94,12 +98,15 @@ async function runLine(session: Session, line: readonly Piped[]): Promise<void> 
   let uploads = false;
   for (const { pipe, command } of line) {
     if (command instanceof WireError) {
-      await refuse(command, '?', new Answers(session, pipe, NEVER));
+      void start(session, pipe, '?', (answers) => refuse(command, '?', answers)); // in its turn, like any other
     } else if (ALONE.has(command.word)) {
       await runAlone(session, pipe, command, line.length === 1);
     } else {
       const turn = IN_ORDER.has(command.word) ? before : Promise.resolve();
-      const done = start(session, pipe, command, turn);
+      const done = start(session, pipe, command.word, async (answers) => {
+        await turn;
+        await run(command, answers);
+      });
       uploads ||= UPLOADS.has(command.word);
       if (IN_ORDER.has(command.word)) before = done;
     }
@@ -110,14 +117,16 @@ async function runLine(session: Session, line: readonly Piped[]): Promise<void> 
 const NEVER = new AbortController().signal;
 const unprefixed = (session: Session) => new Answers(session, undefined, NEVER);
 
-function start(session: Session, pipe: string | undefined, command: Command, turn: Promise<void>): Promise<void> {
+function start(
+  session: Session,
+  pipe: string | undefined,
+  word: string,
+  work: (answers: Answers) => Promise<void>,
+): Promise<void> {
   try {
-    return session.pipelines.start(pipe, async (signal) => {
-      await turn;
-      await run(command, new Answers(session, pipe, signal));
-    });
+    return session.pipelines.start(pipe, (signal) => work(new Answers(session, pipe, signal)));
   } catch (error) {
-    return refuse(error, command.word, new Answers(session, pipe, NEVER));
+    return refuse(error, word, new Answers(session, pipe, NEVER));
   }
 }
 

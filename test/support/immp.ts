@@ -6,7 +6,7 @@ import type { Clock } from '../../src/base/time.ts';
 import { DAY } from '../../src/base/time.ts';
 import { controls } from '../../src/immp/controls.ts';
 import { Room } from '../../src/immp/room.ts';
-import { converse, serve } from '../../src/immp/server.ts';
+import { attend, serve } from '../../src/immp/server.ts';
 import { type Peer, Session } from '../../src/immp/session.ts';
 import { type ImmpSettings, settings as schema } from '../../src/immp/settings.ts';
 import { isFinal, parseReply, REPLY_LINE_LIMIT, type Reply } from '../../src/immp/wire/reply.ts';
@@ -69,18 +69,13 @@ export class ImmpTypist {
     const [here, there] = connectionPair({ clock: room.post.clock });
     this.connection = here;
     if (peer.state === 'plain') {
-      this.ended = serve(there, room).then(() => void there.close());
+      this.ended = serve(there, room).finally(() => void there.close());
       return;
     }
     const session = new Session(there, room);
     session.peer = peer;
     this.session = session;
-    this.ended = converse(session)
-      .catch(() => {})
-      .then(async () => {
-        await session.end();
-        await there.close();
-      });
+    this.ended = attend(session).finally(() => void there.close());
   }
 
   static as(room: Room, name: string): ImmpTypist {

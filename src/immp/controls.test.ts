@@ -1,0 +1,68 @@
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { openImmpRoom, PASSWORD, type TestRoom } from '../../test/support/immp.ts';
+import { openTestPost, type TestPost } from '../../test/support/post.ts';
+import { codeOf } from '../base/errors.ts';
+import { VirtualClock } from '../base/time.ts';
+import { Vault } from './auth/vault.ts';
+
+let post: TestPost;
+let house: TestRoom;
+
+beforeAll(async () => {
+  post = await openTestPost();
+  return () => post[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  for (const id of await post.store.mailboxes.list({ limit: 1000 })) await post.store.mailboxes.remove(id);
+  house = await openImmpRoom(post, new VirtualClock());
+});
+
+const refused = (name: string, argument: unknown) =>
+  house.ask(name, argument).then(
+    () => 'no error',
+    (error: unknown) => codeOf(error),
+  );
+
+test('an operator makes accounts, changes and removes them', async () => {
+  expect(await house.ask('account.add', { name: 'Alice', password: PASSWORD, quota: 1000 })).toEqual({
+    account: 'alice@b.com',
+  });
+  expect(await refused('account.add', { name: 'alice@B.COM', password: PASSWORD })).toBe('exists');
+  expect(await refused('account.add', { name: 'alice@c.com', password: PASSWORD })).toBe('account');
+  expect(await refused('account.add', { name: 'a b', password: PASSWORD })).toBe('account');
+  await expect(house.ask('account.add', { name: 'bob', password: 'short' })).rejects.toThrow();
+  await house.ask('account.passwd', { name: 'alice', password: 'another password' });
+  expect(await house.room.secrets.checkPassword('alice@b.com', 'another password', house.room.settings)).toBe(true);
+  expect(await house.room.secrets.checkPassword('nobody@b.com', 'another password', house.room.settings)).toBe(false);
+  await house.ask('account.quota', { name: 'alice', bytes: 5000 });
+  expect(await house.ask('account.list', {})).toMatchObject({
+    accounts: [{ account: 'alice@b.com', quota: { bytes: 5000 }, used: { messages: 0 } }],
+  });
+  await house.ask('account.remove', { name: 'alice' });
+  expect(await refused('account.passwd', { name: 'alice', password: PASSWORD })).toBe('no-account');
+});
+
+test('shared mailboxes and members are made in their order', async () => {
+  await house.account('alice');
+  expect(await refused('member.add', { group: 'desk', member: 'alice', account: 'alice' })).toBe('no-account');
+  expect(await refused('member.add', { group: 'alice', member: 'x', account: 'alice' })).toBe('account');
+  await house.ask('shared.add', { name: 'desk', owner: 'alice' });
+  expect(await house.ask('member.add', { group: 'desk', member: 'Ali', account: 'alice' })).toMatchObject({
+    mailbox: 'desk/ali@b.com',
+  });
+  expect(await refused('member.remove', { group: 'desk', member: 'bob' })).toBe('no-member');
+  expect(await house.ask('account.list', {})).toMatchObject({
+    accounts: [{ account: 'alice@b.com' }, { account: 'desk/ali@b.com' }, { members: { ali: 'alice@b.com' } }],
+  });
+});
+
+test('secrets open with the key they were sealed with, for their owner alone', async () => {
+  await using other = await openTestPost();
+  const [vault, again] = [await Vault.open(post.folder, post.random), await Vault.open(post.folder, post.random)];
+  const foreign = await Vault.open(other.folder, post.random);
+  const sealed = vault.seal('alice', Buffer.from('secret'));
+  expect(String(again.open('alice', sealed))).toBe('secret');
+  expect(() => again.open('bob', sealed)).toThrow('does not open');
+  expect(() => foreign.open('alice', sealed)).toThrow('does not open');
+  expect(() => vault.open('alice', sealed.subarray(0, 20))).toThrow('does not open');
+});
