@@ -18,7 +18,7 @@ import { cmtp } from './counter.ts';
 import { keyPairOf, sign } from './crypto/keys.ts';
 import { serverKeys } from './server-keys.ts';
 import { settings as schema } from './settings.ts';
-import { parseMessage } from './wire/message.ts';
+import { formatMessage, parseMessage } from './wire/message.ts';
 import { enrolProof } from './wire/proofs.ts';
 
 let counter: TestCmtp | undefined;
@@ -92,6 +92,30 @@ describe('ports', () => {
     expect(warnings({ listen: ['0.0.0.0:9001'], dialect: 'seed', fetch_words: true })).toEqual(['cmtp.fetch_words']);
     expect(() => schema.parse({ domain: '../x' })).toThrow('mail.example.org');
   });
+});
+
+// spec: cmtp 6, 8
+test('mail for another domain from anybody is refused, whatever the resolver says, and the server lives on', async () => {
+  const { ports } = await start();
+  const connection = await plain(ports[0]);
+  for (const domain of ['nowhere.example', 'x', '[127.0.0.1]', '..']) {
+    const [from, to] = [
+      { account: 'a', domain: 'b.example' },
+      { account: 'bob', domain: 'FAR' },
+    ];
+    const parts = { version: 1, log: Buffer.alloc(0), body: Buffer.alloc(60), attachments: [Buffer.from('OBAI\0')] };
+    const message = formatMessage({ ...parts, from, to })
+      .toString('latin1')
+      .replace('FAR', domain);
+    await connection.write(Buffer.from(`MAIL\0${message}`, 'latin1'));
+    const general = domain === '..'; // no name at all
+    expect(
+      (await connection.block(general ? 73 : 85, 5 * SECOND)).includes(general ? 'FAILURE' : 'DELIVERYFAILURE'),
+    ).toBe(true);
+  }
+  await connection.write('NOOP\0');
+  expect(await word(connection)).toBe('SUCCESS');
+  connection.destroy();
 });
 
 // spec: cmtp 2, 9 D14

@@ -3,18 +3,21 @@
 import { type Endpoint, formatEndpoint, isLoopback } from '../net/endpoint.ts';
 import { type Port, Ports } from '../net/ports.ts';
 import type { Counter, Danger, House, Listening, OpenCounter } from '../post/counter.ts';
-import { accountsOf, mailboxOf } from './accounts.ts';
+import { accountsOf } from './accounts.ts';
 import { controls } from './controls.ts';
 import { Forwarding } from './forward/forwarding.ts';
 import type { HomeServer } from './forward/passing.ts';
 import { addressOwner } from './local.ts';
-import { keep, partsOf } from './mailbox.ts';
+import { keep, openMailbox, partsOf } from './mailbox.ts';
 import { Room } from './room.ts';
 import { serve } from './server.ts';
 import { serverKeys } from './server-keys.ts';
 import type { Manners } from './session.ts';
 import { type CmtpSettings, domainOf, quotaOf, settings } from './settings.ts';
 import { ACCOUNT_WORDS, FETCH_WORDS, WORDS, type Word } from './wire/words.ts';
+
+/** Mail for the empty account is the server's own.   spec: cmtp 4.3 */
+const SERVER = '';
 
 export const cmtp: Counter<CmtpSettings> = {
   name: 'cmtp',
@@ -30,7 +33,7 @@ export const cmtp: Counter<CmtpSettings> = {
   async open(house, settings) {
     const { post, folder, hostname } = house;
     const server = await serverKeys(folder, post.random);
-    await openServerMailbox(house, settings);
+    await openMailbox(post, SERVER, quotaOf(settings));
     const accounts = accountsOf(post);
     const home: HomeServer = {
       get domain() {
@@ -113,7 +116,7 @@ class OpenCmtp implements OpenCounter<CmtpSettings> {
   async reload(house: House, settings: CmtpSettings): Promise<void> {
     await this.#ports.use(portsOf(this.#room, house, settings));
     await this.#forward.use(settings);
-    await openServerMailbox(house, settings);
+    await openMailbox(house.post, SERVER, quotaOf(settings));
     this.#room.use(settings);
   }
 
@@ -121,12 +124,6 @@ class OpenCmtp implements OpenCounter<CmtpSettings> {
     this.#disown();
     await Promise.all([this.#ports.close(grace), this.#forward.close(grace)]);
   }
-}
-
-/** Mail for the empty account is the server's own.   spec: cmtp 4.3 */
-async function openServerMailbox({ post }: House, settings: CmtpSettings): Promise<void> {
-  const [id, quota] = [mailboxOf(''), quotaOf(settings)];
-  if (!(await post.store.mailboxes.create({ id, quota }))) await post.store.mailboxes.change(id, { quota });
 }
 
 /** The settings that count are those in force when somebody comes, not those of when the port was opened. */

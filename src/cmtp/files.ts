@@ -11,7 +11,7 @@ import { SECOND } from '../base/time.ts';
 import type { CounterFiles, Moved } from '../post/counter.ts';
 import type { Post } from '../post/post.ts';
 import { accountsOf, mailboxOf } from './accounts.ts';
-import { keep, partsOf } from './mailbox.ts';
+import { keep, openMailbox, partsOf } from './mailbox.ts';
 import { type CmtpSettings, quotaOf } from './settings.ts';
 import { parseMessage } from './wire/message.ts';
 import type { UserKeys } from './wire/proofs.ts';
@@ -85,7 +85,7 @@ async function importAccounts(post: Post, root: string, moved: Moved, settings: 
       remedy: 'give the folder that holds one folder for each account, named as the account',
     });
   }
-  await post.store.mailboxes.create({ id: mailboxOf(''), quota: quotaOf(settings) });
+  await openMailbox(post, '', quotaOf(settings));
   await importMessages(post, '', root, entries, moved);
   for (const { name } of folders) {
     const folder = join(root, name);

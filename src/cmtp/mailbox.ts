@@ -4,6 +4,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { codeOf } from '../base/errors.ts';
 import { DAY, startOfDay } from '../base/time.ts';
 import type { Post } from '../post/post.ts';
+import type { Quota } from '../store/store.ts';
 import { mailboxOf } from './accounts.ts';
 import { parseHead } from './wire/message.ts';
 
@@ -43,6 +44,18 @@ export async function keep(post: Post, account: string, parts: MessageParts): Pr
     if (codeOf(error) === 'no-mailbox') return 'unknown';
     throw error;
   }
+}
+
+/** Makes a mailbox where there is none. Either way it has this quota afterwards. */
+export async function openMailbox(post: Post, account: string, quota: Quota): Promise<void> {
+  if (!(await post.store.mailboxes.create({ id: mailboxOf(account), quota }))) await setQuota(post, account, quota);
+}
+
+/** Gives a mailbox the quota of today's settings, if it has another. */
+export async function setQuota({ store }: Post, account: string, quota: Quota): Promise<void> {
+  const id = mailboxOf(account);
+  const now = (await store.mailboxes.get(id))?.quota;
+  if (now?.bytes !== quota.bytes || now.messages !== quota.messages) await store.mailboxes.change(id, { quota });
 }
 
 /** The parts of a message that is at hand. Throws WireError. */

@@ -41,7 +41,7 @@ export async function openTestCmtp(changes: Record<string, unknown> = {}): Promi
       return control.run(desk, control.argument.parse(argument));
     },
     async [Symbol.asyncDispose]() {
-      await open.close(100);
+      await open.close(1000);
       await post[Symbol.asyncDispose]();
     },
   };

@@ -3,6 +3,8 @@
 import { MINUTE } from '../../base/time.ts';
 import { failed } from '../answers.ts';
 import { SIGNATURE_LENGTH, verify } from '../crypto/keys.ts';
+import { setQuota } from '../mailbox.ts';
+import { quotaOf } from '../settings.ts';
 import { readName } from '../wire/names.ts';
 import { authProof, CHALLENGE_LENGTH } from '../wire/proofs.ts';
 import type { Command } from './command.ts';
@@ -31,6 +33,7 @@ export const xauth: Command = async (session) => {
   if (account === undefined || !verify(signature, authProof(of, challenge.octets), account.publicKey)) {
     throw failed('identification');
   }
+  await setQuota(room.post, account.name, quotaOf(room.settings));
   session.account = account.name;
   await session.answer('success');
 };
