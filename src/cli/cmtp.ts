@@ -59,7 +59,7 @@ function send(): Command {
     .option('-S, --subject <text>', 'what it is about', '')
     .option('-c, --copy <address>', 'send it to this one as well; may be given again', gather, [])
     .option('-a, --attach <file>', 'a file to go along; may be given again', gather, [])
-    .option('--sign', 'sign it inside: the reader, and nobody else, can prove that it is yours')
+    .option('--sign', 'sign it inside: the reader sees that it is yours, and can show that to others')
     .option('--bare', 'nothing but the text, for readers with the old reference client')
     .option('--new-key', "take the reader's key though it is another than before")
     .action(async (address, text, options) => (await letters()).sendLetter(address, text, options));

@@ -85,5 +85,5 @@ export function quotaOf({ mailbox_size: bytes, mailbox_messages: messages }: Cmt
 
 /** The domain of the accounts here. */
 export function domainOf({ domain }: CmtpSettings, hostname: string): string {
-  return domain === '' ? hostname : domain;
+  return (domain === '' ? hostname : domain).toLowerCase(); // as users sign it
 }

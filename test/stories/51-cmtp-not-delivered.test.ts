@@ -1,6 +1,7 @@
 // What cannot be delivered comes back to its sender, as a message of his own server, sealed to him.
 
 import { expect, test } from 'vitest';
+import { openClient } from '../support/client.ts';
 import { eventually, openCmtpOffice, openTwoDomains } from '../support/cmtp-office.ts';
 
 interface Row {
@@ -44,15 +45,14 @@ test('a stranger can neither ask keys of other domains nor send mail through the
   // Without TLS the server asks for no proof, and gives nothing away.
   const card = await alice.file('card.json');
   await alice.run('key', 'export', card);
-  const { openClient } = await import('../support/client.ts');
   const stranger = stack.use(await openClient('cmtp'));
   await stranger.run('key', 'import', card, '--server', `localhost:${here.plain}`, '--no-tls');
   expect(await stranger.fails('send', 'bob@there.test', 'x')).toContain('knows no key');
   expect(await stranger.fails('list')).toContain('over TLS');
 });
 
-test('an office that is alone answers for itself', async () => {
-  await using office = await openCmtpOffice('alone.test');
+test('an office that is alone answers for itself, however its name is written', async () => {
+  await using office = await openCmtpOffice('Alone.Test');
   const alice = await office.enrol('alice');
   await alice.run('send', 'alice@alone.test', 'A note.');
   expect(await alice.ask<Row[]>('list')).toHaveLength(1);
