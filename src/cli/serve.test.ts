@@ -20,7 +20,7 @@ import { verifyOffice } from '../office/verify.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 
 const ANY = 'listen = ["127.0.0.1:0"]';
-const QUIET_PORTS = `[smallmail]\n${ANY}\n[cmtp]\n${ANY}\nlisten_tls = []\n[health]\n${ANY}\n`;
+const QUIET_PORTS = `[smallmail]\n${ANY}\n[immp]\n${ANY}\n[cmtp]\n${ANY}\nlisten_tls = []\n[health]\n${ANY}\n`;
 
 let home: string;
 const running = new Set<ChildProcessWithoutNullStreams>();
@@ -175,7 +175,7 @@ describe('postern serve', () => {
   test('is backed up, verified and examined by another process while it runs, and never opened twice', async () => {
     const office = await serve();
     const copy = await backUp(folder(), join(home, 'copy'));
-    const keys = ['cmtp/private.key', 'cmtp/public.key', 'keys/tls.crt', 'keys/tls.key'];
+    const keys = ['cmtp/private.key', 'cmtp/public.key', 'immp/secrets.key', 'keys/tls.crt', 'keys/tls.key'];
     expect(copy.files).toEqual([...keys, 'mail.sqlite', 'postern.toml']);
     for (const place of [folder(), dataFolderAt(copy.folder)]) {
       expect(await verifyOffice(place, counters, () => {})).toMatchObject({ ok: true });

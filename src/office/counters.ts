@@ -1,8 +1,10 @@
 // The one list of counters. A new one is a line here.
 
 import { cmtp } from '../cmtp/counter.ts';
+import { immp } from '../immp/counter.ts';
 import { directory } from '../mixminion/authority/counter.ts';
+import { mix } from '../mixminion/node/counter.ts';
 import { smallmail } from '../smallmail/counter.ts';
 import type { AnyCounter } from './settings.ts';
 
-export const counters: readonly AnyCounter[] = [smallmail, cmtp, directory];
+export const counters: readonly AnyCounter[] = [smallmail, cmtp, immp, directory, mix];

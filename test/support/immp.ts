@@ -16,7 +16,7 @@ import { connectionPair } from '../../src/net/memory.ts';
 import { makeSelfSigned, makeTlsKey, type TlsIdentity } from '../../src/net/tls-identity.ts';
 import type { TestPost } from './post.ts';
 
-export const IMMP_DOMAIN = 'b.com';
+const IMMP_DOMAIN = 'b.com';
 export const PASSWORD = '4wonder1and#';
 
 let shared: Promise<TlsIdentity> | undefined;

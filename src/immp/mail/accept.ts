@@ -25,7 +25,7 @@ export async function admit(room: Room, to: Imid, from: string | undefined, orig
   return mailbox;
 }
 
-export function isBlocked(list: readonly string[], from: string | undefined, origin: string): boolean {
+function isBlocked(list: readonly string[], from: string | undefined, origin: string): boolean {
   const sender = from === undefined ? undefined : imid.read(from);
   const names = [`@${origin}`, ...(from ? [from] : []), ...(sender ? [accountName(sender), `@${sender.domain}`] : [])];
   const entries = new Set(list.map((entry) => entry.toLowerCase()));
@@ -85,7 +85,7 @@ async function whole(file: MessageFile): Promise<Buffer> {
   return Buffer.concat(chunks, file.size);
 }
 
-export function envelopeOf(room: Room, { to, from, origin, id, said, secure, via }: Delivery): Envelope {
+function envelopeOf(room: Room, { to, from, origin, id, said, secure, via }: Delivery): Envelope {
   return {
     ...said,
     uuid: id,

@@ -1,6 +1,6 @@
 // The flags that a message in a mailbox may have.   spec: immp 2.9
 
-export const FLAGS = ['read', 'flagged', 'important', 'low', 'answered', 'pending'] as const;
+const FLAGS = ['read', 'flagged', 'important', 'low', 'answered', 'pending'] as const;
 
 export function isFlag(word: string): boolean {
   return FLAGS.some((flag) => flag === word);
