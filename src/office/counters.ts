@@ -3,7 +3,8 @@
 import { cmtp } from '../cmtp/counter.ts';
 import { immp } from '../immp/counter.ts';
 import { directory } from '../mixminion/authority/counter.ts';
+import { mix } from '../mixminion/node/counter.ts';
 import { smallmail } from '../smallmail/counter.ts';
 import type { AnyCounter } from './settings.ts';
 
-export const counters: readonly AnyCounter[] = [smallmail, cmtp, immp, directory];
+export const counters: readonly AnyCounter[] = [smallmail, cmtp, immp, directory, mix];

@@ -37,7 +37,7 @@ type Relay = Pooled & { readonly to: { readonly kind: 'relay' } };
 type Delivery = Pooled & { readonly to: { readonly kind: 'deliver' } };
 
 export interface NodeFigures extends CensusFigures {
-  /** Taken and not yet opened, in the pool, and waiting for a next hop. */
+  /** Taken and not yet opened, in the pool or just leaving it, and waiting for a next hop. */
   readonly held: { readonly arrived: number; readonly pool: number; readonly outgoing: number };
 }
 
@@ -53,6 +53,8 @@ export class MixNode implements PacketRoom {
   #pool: Pooled[] = [];
   #toOpen: number[];
   #arrived = 0;
+  /** Packets of the batch under way that are nowhere else yet. */
+  #leaving = 0;
   #sealed = Number.NEGATIVE_INFINITY;
   #mixing: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -128,8 +130,10 @@ export class MixNode implements PacketRoom {
     this.#parts.unwrapper.useKeys(keys);
   }
 
+  /** At every moment: accepted = forwarded + delivered + all that was dropped + all that is held. */
   get figures(): NodeFigures {
-    const held = { arrived: this.#arrived, pool: this.#pool.length, outgoing: this.#outgoing.size };
+    const pool = this.#pool.length + this.#leaving;
+    const held = { arrived: this.#arrived, pool, outgoing: this.#outgoing.size };
     return { ...this.#census.figures, held };
   }
 
@@ -254,6 +258,7 @@ export class MixNode implements PacketRoom {
     const batch = chosen.flatMap((place) => this.#pool[place] ?? []);
     const leaving = new Set(batch);
     this.#pool = this.#pool.filter((pooled) => !leaving.has(pooled));
+    this.#leaving += batch.length;
 
     const now = clock.now();
     const relays = batch.filter(isRelay);
@@ -262,6 +267,7 @@ export class MixNode implements PacketRoom {
       now,
     );
     for (const relay of relays) this.#takeUp({ ...relay, queued: now });
+    this.#leaving -= relays.length;
     await this.#deliver(batch.filter(isDelivery));
     this.#parts.mixed?.(nextHops(relays));
     this.#track(this.#send());
@@ -275,11 +281,13 @@ export class MixNode implements PacketRoom {
       for (let next = left.shift(); next; next = left.shift()) {
         const outcome = await this.#handOver(next);
         if (outcome === 'handed-over') handedOver.push(next.number);
+        else this.#leaving -= 1;
         if (outcome === 'put-off') this.#pool.push(next); // offered again at a later mix
       }
     };
     await Promise.all(Array.from({ length: MAX_DELIVERIES }, lane));
     await this.#spool.finish(handedOver);
+    this.#leaving -= handedOver.length;
     this.#census.deliver(handedOver.length);
   }
 
@@ -287,8 +295,8 @@ export class MixNode implements PacketRoom {
     try {
       const held = await this.#spool.readHeld(number);
       if (held === undefined) {
-        this.#census.drop('damaged');
         await this.#spool.finish([number]);
+        this.#census.drop('damaged');
         return 'dropped';
       }
       const { routingType, routingInfo } = to;

@@ -24,7 +24,7 @@ interface Queue {
   readonly hop: HopAddress;
   /** In the order of their batches. */
   packets: Departure[];
-  /** Packets that are not in `packets` because an attempt has them. */
+  /** Packets that are not in `packets` because an attempt has them: those that failed in it, too. */
   underWay: number;
   state: HopState | undefined;
   attempt: Promise<void> | undefined;
@@ -117,11 +117,9 @@ export class Outgoing {
         try {
           if (next === undefined) return;
           queue.underWay += 1;
-          const outcome = await this.#send(queue, next).finally(() => {
-            queue.underWay -= 1;
-          });
-          if (outcome === 'received') continue;
-          failed.push(next);
+          const outcome = await this.#send(queue, next);
+          if (outcome === 'received') queue.underWay -= 1;
+          else failed.push(next);
           broken ||= outcome === 'broken';
         } finally {
           this.#memory.give();
@@ -129,15 +127,16 @@ export class Outgoing {
       }
     };
     await Promise.all(Array.from({ length: Math.min(MAX_PER_HOP, queue.packets.length) }, lane));
-    queue.packets.unshift(...failed);
+    queue.packets = [...failed, ...queue.packets];
+    queue.underWay -= failed.length;
   }
 
   async #send(queue: Queue, { number }: Departure): Promise<Acknowledgement | 'broken'> {
     const { spool, census, receive } = this.#options;
     const packet = (await spool.readHeld(number))?.octets;
     if (packet === undefined) {
-      census.drop('damaged');
       await spool.finish([number]);
+      census.drop('damaged');
       return 'received';
     }
     census.count('AttemptedRelay');

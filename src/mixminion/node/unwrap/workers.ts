@@ -11,6 +11,7 @@ const SCRIPT = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js
 /** `threads`: how many; one for each core is as fast as it gets. */
 export function workerUnwrapper(threads: number): Unwrapper {
   const workers = Array.from({ length: threads }, () => new UnwrapWorker());
+  // A thread that ended has the load of an infinite queue; when all have, one of them says so.
   const idlest = () => workers.reduce((best, worker) => (worker.load < best.load ? worker : best));
   return {
     width: threads,
@@ -29,6 +30,7 @@ class UnwrapWorker {
   readonly #waiting = new Map<number, PromiseWithResolvers<Opened | Unopened>>();
   readonly #ended: Promise<void>;
   #lastTicket = 0;
+  #failure: KeepingError | undefined;
 
   constructor() {
     this.#worker.on('message', ({ ticket, outcome }: Reply) => {
@@ -46,10 +48,11 @@ class UnwrapWorker {
 
   /** Packets that it was given and has not opened yet. */
   get load(): number {
-    return this.#waiting.size;
+    return this.#failure === undefined ? this.#waiting.size : Number.POSITIVE_INFINITY;
   }
 
   open(packet: Buffer): Promise<Opened | Unopened> {
+    if (this.#failure) return Promise.reject(this.#failure);
     this.#lastTicket += 1;
     const opened = Promise.withResolvers<Opened | Unopened>();
     this.#waiting.set(this.#lastTicket, opened);
@@ -72,6 +75,7 @@ class UnwrapWorker {
   }
 
   #fail(error: KeepingError): void {
+    this.#failure ??= error;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }

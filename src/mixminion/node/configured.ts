@@ -1,0 +1,101 @@
+// From the settings of the operator to those of the node, and to what its descriptors say. Pure.
+
+import { HOUR } from '../../base/time.ts';
+import { formatEndpoint, isLoopback } from '../../net/endpoint.ts';
+import type { Danger } from '../../post/counter.ts';
+import { retryWarnings } from '../exit/retry-setting.ts';
+import { advertised, exitDangers } from '../exit/settings.ts';
+import { type PoolParameters, poolWeaknesses } from '../pool/strategy.ts';
+import type { NodeProfile } from './keys/key-store.ts';
+import type { NodeSettings } from './parts.ts';
+import type { MixSettings } from './settings.ts';
+
+const PROTOCOLS: readonly string[] = ['0.3'];
+const SOFTWARE = 'Postern 0.1';
+/** Figures of a shorter time tell of single packets.   spec: mixminion-server 1.1 */
+const SOUND_STATISTICS = 2 * HOUR;
+
+export function nodeSettings(settings: MixSettings): NodeSettings {
+  return { pool: poolOf(settings), retry: settings.retry, spoolSize: settings.spool_size };
+}
+
+/** What the descriptors of a remailer at `hostname` say. */
+export function profileOf(settings: MixSettings, hostname: string): NodeProfile {
+  const { nickname, contact, contact_fingerprint: contactFingerprint, comments, advertised_port } = settings;
+  const reasons = weaknesses(settings);
+  return {
+    nickname,
+    contact,
+    software: SOFTWARE,
+    secureConfiguration: reasons.length === 0,
+    ...(reasons.length > 0 && { whyInsecure: reasons.join('; ') }),
+    ...(contactFingerprint !== '' && { contactFingerprint }),
+    ...(comments !== '' && { comments }),
+    incoming: {
+      hostname,
+      port: advertised_port || (settings.listen[0] ?? settings.listen_compat[0])?.port || 0,
+      protocols: PROTOCOLS,
+      rules: [],
+    },
+    outgoing: { protocols: PROTOCOLS, rules: [] },
+    ...advertised(settings),
+  };
+}
+
+/** Why this remailer hides less than it should.   spec: mixminion-server 1.1 */
+function weaknesses(settings: MixSettings): string[] {
+  const short = settings.log_stats && settings.stats_interval < SOUND_STATISTICS;
+  return [...poolWeaknesses(poolOf(settings)), ...(short ? ['Statistics cover too short a time'] : [])];
+}
+
+function poolOf({ mix_algorithm, mix_interval, mix_pool_minimum, mix_pool_rate }: MixSettings): PoolParameters {
+  return { strategy: mix_algorithm, interval: mix_interval, minimum: mix_pool_minimum, rate: mix_pool_rate / 100 };
+}
+
+/** Settings with which the remailer cannot run. */
+export function mixDangers(settings: MixSettings): Danger[] {
+  if (!settings.enabled) return [];
+  const lacking = (setting: string, message: string, remedy: string) => ({
+    setting: `mix.${setting}`,
+    message,
+    remedy,
+  });
+  const found: Danger[] = [];
+  if (settings.nickname === '') found.push(lacking('nickname', 'a remailer needs a name', 'give it one'));
+  if (settings.contact === '')
+    found.push(lacking('contact', 'a remailer needs somebody to turn to', 'write your mail address'));
+  if (settings.listen.length + settings.listen_compat.length === 0)
+    found.push(lacking('listen', 'nobody could reach the remailer', 'name an address to listen on'));
+  if (settings.compat === 'none' && settings.listen_compat.length > 0)
+    found.push(
+      lacking(
+        'listen_compat',
+        'the old program would be listened for, but is not to be spoken to',
+        'set compat = "mixminion-0.0.8", or listen_compat = []',
+      ),
+    );
+  return [...found, ...exitDangers(settings, 'mix')];
+}
+
+/** What the doctor says of settings that are allowed. */
+export function mixWarnings(settings: MixSettings): Danger[] {
+  if (!settings.enabled) return [];
+  const open = settings.listen_compat.filter(({ host }) => !isLoopback(host)).map(formatEndpoint);
+  return [
+    ...weaknesses(settings).map((message) => ({
+      setting: 'mix.mix_algorithm',
+      message: `${message}: the directory tells everybody (Why-Insecure)`,
+      remedy: 'mix with "dynamic" or "binomial", every 30 minutes or more, and keep 5 packets or more',
+    })),
+    ...open.map((at) => ({
+      setting: 'mix.listen_compat',
+      message: `${at} speaks TLS down to 1.0 with 1024-bit keys, for remailers of the old program`,
+      remedy: 'keep it only as long as your network has such remailers',
+    })),
+    ...retryWarnings(settings.retry, settings.mix_interval).map((message) => ({
+      setting: 'mix.retry',
+      message: `the schedule ${message}`,
+      remedy: 'the usual one is "every 1 hour for 1 day, 7 hours for 5 days"',
+    })),
+  ];
+}

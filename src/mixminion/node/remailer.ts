@@ -1,0 +1,345 @@
+// A whole remailer on the network: the node with its keys, its directory, its pinger and its exits, and the ports on which it
+// is reached.
+
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { toHex } from '../../base/bytes.ts';
+import { codeOf } from '../../base/errors.ts';
+import { replaceFile } from '../../base/files.ts';
+import { MINUTE, sleep } from '../../base/time.ts';
+import { isLoopback } from '../../net/endpoint.ts';
+import type { Port } from '../../net/ports.ts';
+import { Ports } from '../../net/ports.ts';
+import { type Controls, control } from '../../post/control.ts';
+import type { House, Listening } from '../../post/counter.ts';
+import type { ServerDescriptor } from '../directory/descriptor.ts';
+import { configuredModules } from '../exit/configured.ts';
+import { type ExitEvent, type OpenExits, openExits } from '../exit/open.ts';
+import { Courier } from '../mmtp/courier.ts';
+import { mmtpPort } from '../mmtp/port.ts';
+import { buildForwardPacket } from '../packet/build.ts';
+import type { PathNode } from '../packet/path.ts';
+import { nodeSettings, profileOf } from './configured.ts';
+import { NodeDirectory } from './directory/node-directory.ts';
+import { publishUrls } from './directory/settings.ts';
+import { fileDisk } from './disk/file-disk.ts';
+import { KeyStore } from './keys/key-store.ts';
+import { MixNode } from './node.ts';
+import { type OutgoingPing, Pinger } from './pinger/pinger.ts';
+import type { MixSettings } from './settings.ts';
+import { type PendingStatistics, Statistics, type StatisticsEvent } from './statistics.ts';
+import { workerUnwrapper } from './unwrap/workers.ts';
+
+const OWNER_ONLY = 0o700;
+const SAVE_STATISTICS = 5 * MINUTE; // spec: mixminion-server 7
+const PENDING = 'stats.json';
+
+const EXIT_EVENTS: Readonly<Partial<Record<ExitEvent['event'], StatisticsEvent>>> = {
+  attempted: 'AttemptedDelivery',
+  delivered: 'SuccessfulDelivery',
+  failed: 'FailedDelivery',
+  dropped: 'UnretriableDelivery',
+};
+
+export class Remailer {
+  readonly #house: House;
+  readonly #keys: KeyStore;
+  readonly #exits: OpenExits;
+  readonly #node: MixNode;
+  readonly #directory: NodeDirectory;
+  readonly #pinger: Pinger | undefined;
+  readonly #statistics: Statistics;
+  readonly #ports = new Ports();
+  readonly #stop = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+  #settings: MixSettings;
+
+  private constructor(house: House, settings: MixSettings, parts: Awaited<ReturnType<typeof openParts>>) {
+    this.#house = house;
+    this.#settings = settings;
+    this.#keys = parts.keys;
+    this.#exits = parts.exits;
+    this.#node = parts.node;
+    this.#directory = parts.directory;
+    this.#pinger = parts.pinger;
+    this.#statistics = parts.statistics;
+  }
+
+  /** Opens everything, making keys where there are none, and begins to work. */
+  static async open(house: House, settings: MixSettings): Promise<Remailer> {
+    const parts = await openParts(house, settings);
+    const remailer = new Remailer(house, settings, parts);
+    try {
+      await remailer.#listen();
+    } catch (error) {
+      await remailer.close(0);
+      throw error;
+    }
+    const { signal } = remailer.#stop;
+    remailer.#running = Promise.all([
+      parts.directory.keep(signal),
+      remailer.#turnKeys(signal),
+      remailer.#keepStatistics(signal),
+    ]);
+    parts.node.start();
+    parts.pinger?.start();
+    return remailer;
+  }
+
+  get listening(): readonly Listening[] {
+    return this.#ports.listening;
+  }
+
+  get connections(): number {
+    return this.#ports.connections;
+  }
+
+  get controls(): Controls<MixSettings> {
+    return {
+      stats: control(z.strictObject({}), async () => ({
+        pending: this.#statistics.preview(this.#house.post.clock.now()),
+        packets: this.#node.figures,
+      })),
+      republish: control(z.strictObject({}), async () => {
+        await this.#keys.republish();
+        this.#directory.publishSoon();
+        return { descriptors: this.#keys.unpublished.length };
+      }),
+    };
+  }
+
+  /** Takes new settings. Those about links to others, directories and pings hold from the next start on. */
+  async use(house: House, settings: MixSettings): Promise<void> {
+    const modules = await configuredModules(exitConfiguration(house, settings));
+    await this.#exits.use({ modules, ...fragmentLimits(settings) });
+    this.#settings = settings;
+    this.#node.use(nodeSettings(settings));
+    await this.#keys.useSettings(profileOf(settings, house.hostname), lifetimesOf(settings));
+    await this.#listen();
+    this.#directory.publishSoon();
+  }
+
+  async close(grace: number): Promise<void> {
+    this.#stop.abort();
+    await this.#ports.close(grace);
+    await this.#pinger?.close();
+    await this.#node.close(grace);
+    await this.#running;
+    await this.#saveStatistics();
+  }
+
+  /** Listens with the link certificates of the day. */
+  async #listen(): Promise<void> {
+    const { listen, listen_compat, compat } = this.#settings;
+    const ports = await Promise.all(listen.map((at) => this.#port(at, undefined)));
+    const old = compat === 'none' ? [] : await Promise.all(listen_compat.map((at) => this.#port(at, compat)));
+    await this.#ports.use([...ports, ...old]);
+  }
+
+  async #port(at: Port['at'], compat: 'mixminion-0.0.8' | undefined): Promise<Port> {
+    const { clock, metrics } = this.#house.post;
+    const { connections, connections_per_address, timeout } = this.#settings;
+    const port = mmtpPort({
+      at,
+      room: this.#node,
+      certificates: await this.#keys.linkCertificates(compat),
+      limits: { connections, perAddress: isLoopback(at.host) ? undefined : connections_per_address },
+      clock,
+      timeout,
+      compat,
+      count: metrics.counter('postern_mix_conversations_total', 'How conversations with peers ended', ['reason']),
+    });
+    return {
+      ...port,
+      serve: (connection) => {
+        this.#node.count('ReceivedConnection');
+        return port.serve(connection);
+      },
+    };
+  }
+
+  /** Keys change on their days, link certificates each day. */
+  async #turnKeys(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#house.post;
+    while (!signal.aborted) {
+      await sleep(clock, (await this.#keys.next()) - clock.now(), signal);
+      if (signal.aborted) return;
+      try {
+        const { made, rewritten } = await this.#keys.turn();
+        await this.#node.useKeys(this.#keys.live.map(({ key }) => key));
+        await this.#listen();
+        if (made.length + rewritten.length > 0) this.#directory.publishSoon();
+      } catch (error) {
+        log.error('mix.keys-failed', { code: codeOf(error) });
+        await sleep(clock, MINUTE, signal);
+      }
+    }
+  }
+
+  async #keepStatistics(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(this.#house.post.clock, SAVE_STATISTICS, signal);
+      await this.#saveStatistics();
+    }
+  }
+
+  async #saveStatistics(): Promise<void> {
+    const { clock, log } = this.#house.post;
+    try {
+      const block = this.#statistics.rotate(clock.now());
+      if (block !== undefined && this.#settings.log_stats)
+        await appendFile(join(this.#house.folder, 'stats'), block, { mode: 0o600 });
+      await replaceFile(join(this.#house.folder, PENDING), JSON.stringify(this.#statistics.pending(clock.now())));
+    } catch (error) {
+      log.error('mix.statistics-failed', { code: codeOf(error) });
+    }
+  }
+}
+
+async function openParts(house: House, settings: MixSettings) {
+  const { post, folder, hostname } = house;
+  const { clock, random, log, metrics } = post;
+  const spool = join(folder, 'work', 'packets');
+  await mkdir(spool, { recursive: true, mode: OWNER_ONLY });
+  const keys = await KeyStore.open({
+    folder: join(folder, 'keys'),
+    identityBits: settings.identity_key_bits,
+    lifetimes: lifetimesOf(settings),
+    profile: profileOf(settings, hostname),
+    clock,
+    random,
+  });
+  const directory = await NodeDirectory.open(post, {
+    folder: join(folder, 'work', 'directory'),
+    servers: settings.directory.servers,
+    validate: settings.directory.check_signatures,
+    publishUrls: settings.directory.publish ? publishUrls(settings.directory) : [],
+    unpublished: () =>
+      keys.unpublished.map((keyset) => ({
+        text: keyset.descriptor.text,
+        published: () => keys.markPublished(keyset),
+      })),
+  });
+  const statistics = new Statistics(settings.stats_interval, clock.now(), await readPending(folder));
+  let node: MixNode | undefined;
+  const count = (event: StatisticsEvent) => node?.count(event);
+  const exits = await openExits({
+    post,
+    modules: await configuredModules(exitConfiguration(house, settings)),
+    ...fragmentLimits(settings),
+    observe({ event }) {
+      const counted = EXIT_EVENTS[event];
+      if (counted !== undefined) count(counted);
+    },
+  });
+  const courier = new Courier({
+    clock,
+    random,
+    resolver: post.resolver,
+    timeout: settings.timeout,
+    maxConnections: settings.outgoing_connections,
+    compat: settings.compat === 'none' ? undefined : settings.compat,
+    count,
+  });
+  const self = (): PathNode => ({
+    address: {
+      form: 'host',
+      host: hostname,
+      port: profileOf(settings, hostname).incoming?.port ?? 0,
+      keyId: keys.identity.publicKey.digest,
+    },
+    packetKey: (keys.live[0] ?? missingKey()).key.publicKey,
+  });
+  const others = () => peersOf(directory, keys.identity.publicKey.digest);
+  const pinger = settings.pinging.enabled
+    ? await Pinger.open({
+        store: post.store,
+        clock,
+        random,
+        log,
+        settings: settings.pinging,
+        servers: () => [...others().keys()],
+        async send(ping) {
+          // Through this node first, so that pings leave among other packets.
+          await node?.receive(buildPing(ping, self(), others(), random));
+        },
+      })
+    : undefined;
+  node = await MixNode.open(
+    {
+      clock,
+      random,
+      log,
+      metrics,
+      disk: fileDisk(spool),
+      unwrapper: workerUnwrapper(availableParallelism()),
+      carrier: courier,
+      exits,
+      keyId: keys.identity.publicKey.digest,
+      pingReturned: (digest) => void pinger?.returned(digest),
+      mixed(nextHops) {
+        const busy = new Set(nextHops.map(({ keyId }) => toHex(keyId)));
+        const known = others();
+        for (const id of pinger?.padding(busy, settings.mix_interval) ?? []) {
+          const peer = known.get(id);
+          if (peer !== undefined) courier.pad(peer.address).catch(() => {}); // nothing is lost with padding
+        }
+      },
+    },
+    nodeSettings(settings),
+    { keys: keys.live.map(({ key }) => key), statistics },
+  );
+  return { keys, directory, exits, pinger, node, statistics };
+}
+
+/** The other servers of today's directory that take packets, by KEYID in hex. */
+function peersOf(directory: NodeDirectory, own: Buffer): Map<string, PathNode> {
+  const usable = directory.current()?.getServers({ capabilities: { relay: true } }) ?? [];
+  const peers = usable.filter(({ keyId }) => !keyId.equals(own)).flatMap(pathNodeOf);
+  return new Map(peers.map((peer) => [toHex(peer.address.keyId), peer]));
+}
+
+function pathNodeOf({ hostname, port, keyId, packetKey }: ServerDescriptor): PathNode[] {
+  if (hostname === undefined || port === undefined) return [];
+  return [{ address: { form: 'host', host: hostname, port, keyId }, packetKey }];
+}
+
+function buildPing(
+  { path, exit, payload }: OutgoingPing,
+  self: PathNode,
+  others: ReadonlyMap<string, PathNode>,
+  random: House['post']['random'],
+): Buffer {
+  const hops = path.map((id) => others.get(id) ?? missingKey());
+  return buildForwardPacket({ path1: [self, ...hops], path2: [self], exit, payload }, { build: random, oaep: random });
+}
+
+function missingKey(): never {
+  throw new RangeError('there is no packet key for a hop');
+}
+
+function lifetimesOf({ public_key_lifetime, public_key_overlap }: MixSettings) {
+  return { lifetime: public_key_lifetime, overlap: public_key_overlap };
+}
+
+function exitConfiguration({ post, hostname, folder }: House, settings: MixSettings) {
+  return { post, settings, hostname, folder };
+}
+
+function fragmentLimits({ fragmented }: MixSettings) {
+  if (!fragmented.enabled) return {};
+  return { fragments: { maximumSize: fragmented.maximum_size, maximumInterval: fragmented.maximum_interval } };
+}
+
+/** What an earlier run had counted; nothing when its file cannot be used. */
+async function readPending(folder: string): Promise<PendingStatistics | undefined> {
+  const counts = z.record(z.string(), z.int().nonnegative());
+  const kept = z.object({ since: z.number(), present: z.number(), counts });
+  try {
+    return kept.parse(JSON.parse(await readFile(join(folder, PENDING), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
