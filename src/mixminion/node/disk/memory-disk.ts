@@ -6,8 +6,11 @@ const BLOCK = 4096;
 const LEAST_ROOM = 4 * BLOCK;
 
 export interface MemoryDisk extends Disk {
-  /** Forgets what was not synced. Files that are open are of no use afterwards; the disk is, to whoever opens it anew. */
-  crash(): void;
+  /**
+   * Forgets what was not synced, but for those blocks that had reached the disk all the same: `reached` is asked of each
+   * one. Files that are open are of no use afterwards; the disk is, to whoever opens it anew.
+   */
+  crash(reached?: () => boolean): void;
 }
 
 export function memoryDisk(): MemoryDisk {
@@ -22,8 +25,8 @@ export function memoryDisk(): MemoryDisk {
     async remove(name) {
       files.delete(name);
     },
-    crash() {
-      files = new Map([...files].map(([name, file]) => [name, file.afterCrash()]));
+    crash(reached = () => false) {
+      files = new Map([...files].map(([name, file]) => [name, file.afterCrash(reached)]));
     },
   };
 }
@@ -70,17 +73,23 @@ class MemoryFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    this.#durable = withRoom(this.#durable, this.#octets.byteLength);
-    for (const block of this.#touched)
-      this.#octets.copy(this.#durable, block * BLOCK, block * BLOCK, (block + 1) * BLOCK);
+    for (const block of this.#touched) this.#store(block);
     this.#touched.clear();
-    this.#durableSize = this.#size;
   }
 
   async close(): Promise<void> {}
 
-  afterCrash(): MemoryFile {
+  afterCrash(reached: () => boolean): MemoryFile {
+    for (const block of this.#touched) if (reached()) this.#store(block);
     return new MemoryFile(this.#durable, this.#durableSize);
+  }
+
+  /** A block is durable; what lies before it and is not reads as zeros. */
+  #store(block: number): void {
+    const end = Math.min(this.#size, (block + 1) * BLOCK);
+    this.#durable = withRoom(this.#durable, end);
+    this.#octets.copy(this.#durable, block * BLOCK, block * BLOCK, end);
+    this.#durableSize = Math.max(this.#durableSize, end);
   }
 }
 
