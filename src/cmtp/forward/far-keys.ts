@@ -29,12 +29,10 @@ export class FarKeys {
   async get(place: Place, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     const known = this.#known(place);
     if (known !== undefined) return known.key;
-    let key: Uint8Array | undefined;
-    try {
-      key = await this.#servers.converse(place.domain, signal, (session) => session.keyOf(place.account, place.domain));
-    } finally {
-      this.#remember(place, key); // a server that is out of reach is not asked again at once either
-    }
+    const key = await this.#servers.converse(place.domain, signal, (session) => {
+      return session.keyOf(place.account, place.domain);
+    });
+    this.#remember(place, key);
     return key;
   }
 

@@ -281,6 +281,16 @@ describe('a notice', () => {
     expect(opened.text).toContain('There is no such account.');
   });
 
+  test('to a sender elsewhere waits while his server is away', async () => {
+    const forward = await forwarding(1);
+    await forward.bounce(toBob.to, toBob.from, 'No.');
+    await pass(
+      10 * MINUTE,
+      async () => ((await post.store.queues.nextDue('cmtp/forward')) ?? 0) > clock.now() + MINUTE,
+    );
+    expect(await waiting()).toBe(1);
+  });
+
   test('to nobody is dropped', async () => {
     const forward = await forwarding(1);
     await forward.bounce({ account: 'gone', domain: HOME }, toBob.to, 'No.');

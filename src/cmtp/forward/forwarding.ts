@@ -31,6 +31,7 @@ export class Forwarding implements Forward {
   readonly #outbound: Outbound;
   readonly #servers: FarServers;
   readonly #keys: FarKeys;
+  readonly #counted: ReturnType<Post['metrics']['counter']>;
   #asking = 0;
   #settings: ForwardSettings;
   #mayAsk: (address: string) => boolean;
@@ -43,6 +44,8 @@ export class Forwarding implements Forward {
     this.#waiting = new WaitingMessages(post);
     this.#servers = new FarServers(post, () => this.#settings);
     this.#keys = new FarKeys(post.clock, this.#servers);
+    const about = 'CMTP messages for other domains, by what became of them';
+    this.#counted = post.metrics.counter('postern_cmtp_forwarded_total', about, ['outcome']);
     const patience = () => this.#settings.forward_time;
     this.#outbound = new Outbound(post, {
       queue: QUEUE,
@@ -94,6 +97,7 @@ export class Forwarding implements Forward {
     const job = await this.#waiting.keep(passing, this.#onward(passing), this.#post.clock.now());
     if (job === undefined) return 'full';
     await this.#outbound.push(job.message, writeJob(job));
+    this.#counted({ outcome: 'accepted' });
     return 'queued';
   }
 
@@ -131,6 +135,7 @@ export class Forwarding implements Forward {
       if (signal.aborted) throw error;
       const failure = codeOf(error) ?? 'unknown';
       this.#post.log.info('cmtp.forward-failed', { attempts: job.attempts + 1, code: failure });
+      this.#counted({ outcome: 'put-off' });
       return { fate: 'later', body: writeJob({ ...what, failure }) };
     }
   }
@@ -141,7 +146,7 @@ export class Forwarding implements Forward {
     try {
       const outgoing = { attachments: job.attachments, chunks: octets.chunks };
       const sent = await this.#servers.converse(job.to.domain, signal, (session) => session.mail(outgoing));
-      this.#post.log.debug('cmtp.forwarded', { confirmed: sent === 'stored' });
+      this.#counted({ outcome: sent === 'stored' ? 'delivered' : 'unconfirmed' });
     } catch (error) {
       const code = codeOf(error);
       if (code !== 'undeliverable' && code !== 'refused') throw error;
@@ -160,7 +165,7 @@ export class Forwarding implements Forward {
     const { clock, random } = this.#post;
     const message = writeNotice({ to, about, reason, domain, key, now: clock.now(), random });
     if (isLocal) {
-      await this.#home.deliver(to.account, message);
+      if (!(await this.#home.deliver(to.account, message))) this.#counted({ outcome: 'notice-lost' });
       return { fate: 'done' };
     }
     const whole = async function* () {
@@ -176,6 +181,7 @@ export class Forwarding implements Forward {
   async #giveUp(job: Job, reason: string): Promise<void> {
     const what = readJob(job.body);
     this.#post.log.info('cmtp.given-up', { kind: what.kind, reason });
+    this.#counted({ outcome: what.kind === 'bounce' ? 'notice-lost' : 'given-up' });
     if (what.kind === 'bounce') return;
     if (what.from.account !== '') {
       const words = inWords(reason === 'expired' ? what.failure : reason);
