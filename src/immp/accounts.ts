@@ -31,6 +31,13 @@ const schema = z.object({
 
 export type Account = z.infer<typeof schema>;
 
+/** Who gets what is sent to an IMID. */
+export interface Recipient {
+  /** The account's normal name. */
+  readonly name: string;
+  readonly account: Account;
+}
+
 /** The mailbox's id in the store, of an account's normal name. */
 export function idOf(account: string): string {
   return PREFIX + account;
@@ -94,13 +101,14 @@ export class Accounts {
   }
 
   /** The mailbox that mail for `to` goes into: its own, or the shared one that it is below; undefined when nobody has it. */
-  async recipient(to: Imid): Promise<string | undefined> {
+  async recipient(to: Imid): Promise<Recipient | undefined> {
     const name = accountName(to);
-    if (await this.mailbox(name)) return name;
+    const account = await this.get(name);
+    if (account) return { name, account };
     const [shared, member] = sharedOf(name);
     // Mail for a member that is not there goes to the group.   spec: immp 2.9
     const group = member === undefined ? undefined : await this.get(shared);
-    return group?.owner === undefined ? undefined : shared;
+    return group?.owner === undefined ? undefined : { name: shared, account: group };
   }
 }
 

@@ -193,7 +193,7 @@ function partOf({ name, type, length, switches }: CommandOf<'DATA'>, open: OpenM
 /** Throws Refusal 441 when the mailbox has no room for `size` octets. It is looked at again when the message is stored. */
 async function mayHold({ room }: Answers, { draft }: OpenMessage, size: number): Promise<void> {
   const local = 'mailbox' in draft || draft.to.domain.toLowerCase() === room.domain;
-  const name = 'mailbox' in draft ? draft.mailbox : local ? await room.accounts.recipient(draft.to) : undefined;
+  const name = 'mailbox' in draft ? draft.mailbox : local ? (await room.accounts.recipient(draft.to))?.name : undefined;
   const mailbox = name && (await room.accounts.mailbox(name));
   if (!mailbox) return;
   const { used, quota } = mailbox;

@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import { DAY } from '../../base/time.ts';
 import type { MessageDraft } from '../../store/messages.ts';
-import { idOf } from '../accounts.ts';
+import { idOf, type Recipient } from '../accounts.ts';
 import { Refusal } from '../codes.ts';
 import type { Room } from '../room.ts';
 import { uuidOctets } from '../watching.ts';
@@ -17,12 +17,12 @@ const DUPLICATES = 7 * DAY;
 const SMALL = 64 * 1024;
 
 /** The mailbox that is to have mail for `to`. Throws Refusal 450 or 430.   spec: immp 2.11 */
-export async function admit(room: Room, to: Imid, from: string | undefined, origin: string): Promise<string> {
-  const mailbox = await room.accounts.recipient(to);
-  if (mailbox === undefined) throw new Refusal('450');
-  const blocked = (await room.accounts.get(mailbox))?.block ?? [];
-  if (isBlocked([...blocked, ...room.settings.blocked.split(/\s+/)], from, origin)) throw new Refusal('430');
-  return mailbox;
+export async function admit(room: Room, to: Imid, from: string | undefined, origin: string): Promise<Recipient> {
+  const recipient = await room.accounts.recipient(to);
+  if (recipient === undefined) throw new Refusal('450');
+  if (isBlocked([...recipient.account.block, ...room.settings.blocked.split(/\s+/)], from, origin))
+    throw new Refusal('430');
+  return recipient;
 }
 
 function isBlocked(list: readonly string[], from: string | undefined, origin: string): boolean {
@@ -38,13 +38,12 @@ function isBlocked(list: readonly string[], from: string | undefined, origin: st
  */
 export async function accept(room: Room, delivery: Delivery, authority: string): Promise<'stored' | 'duplicate'> {
   const { to, from, origin, id } = delivery;
-  const mailbox = await admit(room, to, from, origin);
-  const { forward } = (await room.accounts.get(mailbox)) ?? { forward: '' };
+  const { name, account } = await admit(room, to, from, origin);
   // Sent on before it is stored: if that fails all is tried again, and nothing is lost.
-  if (forward !== '' && !delivery.forwarded) await sendOn(room, delivery, forward, authority);
+  if (account.forward !== '' && !delivery.forwarded) await sendOn(room, delivery, account.forward, authority);
   const file = messageFile(envelopeOf(room, delivery), delivery.parts);
-  const folders = await room.post.store.mailboxes.folders(idOf(mailbox));
-  const status = await store(room, mailbox, file, {
+  const folders = to.tag === undefined ? [] : await room.post.store.mailboxes.folders(idOf(name));
+  const status = await store(room, name, file, {
     folder: redirect(folders, to.tag),
     flags: delivery.importance === undefined ? [] : [delivery.importance],
     once: {
