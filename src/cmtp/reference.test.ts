@@ -1,6 +1,6 @@
 // The recorded conversations of the old reference server, had with ours.
 
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   cmtpVectors,
   hex,
@@ -8,9 +8,8 @@ import {
   type SessionVectors,
   type TranscriptVectors,
 } from '../../test/support/cmtp.ts';
-import { AUTO, Caller, mailOf, openRoom, server, type TestRoom } from '../../test/support/cmtp-room.ts';
-import { openTestPost, type TestPost } from '../../test/support/post.ts';
-import { MINUTE, SECOND, VirtualClock } from '../base/time.ts';
+import { AUTO, Caller, mailOf, RoomOfTests, server } from '../../test/support/cmtp-room.ts';
+import { MINUTE, SECOND } from '../base/time.ts';
 import { verify } from './crypto/keys.ts';
 
 const { transcripts } = cmtpVectors<TranscriptVectors>('wire-reference');
@@ -25,21 +24,11 @@ const OURS: Readonly<Record<string, Readonly<Record<number, string | undefined>>
 };
 const CLOSING = 'login-unknown-user'; // there it leaves a dead thread
 
-let post: TestPost;
-let room: TestRoom;
-let clock: VirtualClock;
-beforeAll(async () => {
-  post = await openTestPost();
-  return () => post[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  clock = new VirtualClock(Date.now());
-  room = await openRoom(post, clock);
-});
+const at = new RoomOfTests();
 
 async function greeted(): Promise<Caller> {
-  const caller = new Caller(room, AUTO);
-  expect(await caller.greeted(clock)).toBe('Welcome to CMTP version < 1\n\0');
+  const caller = new Caller(at, AUTO);
+  expect(await caller.greeted(at.clock)).toBe('Welcome to CMTP version < 1\n\0');
   return caller;
 }
 
@@ -74,8 +63,8 @@ test('whoever logs in as nobody is not left with a dead connection', async () =>
 
 test('the recorded session of its own client', async () => {
   const { turns } = cmtpVectors<SessionVectors>('reference-client-session');
-  const caller = new Caller(room, AUTO);
-  await clock.advance(2 * SECOND);
+  const caller = new Caller(at, AUTO);
+  await at.clock.advance(2 * SECOND);
   for (const { from, hex: octets = '' } of turns) {
     if (from === 'client') await caller.raw(hex(octets));
     else expect((await caller.read(octets.length / 2)).toString('hex')).toBe(octets);
@@ -84,7 +73,7 @@ test('the recorded session of its own client', async () => {
   expect((await caller.read(10)).toString('latin1')).toBe('Good bye\n\0');
   expect(await caller.rest()).toHaveLength(0);
   const [sent] = cmtpVectors<MessageVectors>('messages').messages;
-  expect((await mailOf(post, 'bob')).map((message) => message.toString('hex'))).toEqual([sent?.message]);
+  expect((await mailOf(at.post, 'bob')).map((message) => message.toString('hex'))).toEqual([sent?.message]);
 });
 
 // spec: cmtp 4.3, 8, 9 D11
@@ -96,8 +85,8 @@ test('two messages in one session both arrive, and what is not delivered is told
   const nonce = Buffer.alloc(64);
   await caller.say('MAIL', first ?? '', nonce, 'MAIL', second ?? '', nonce, 'MAIL', toGhost, nonce);
   expect((await caller.ask(5, 'NOOP')).toString('hex')).toBe(NOOP);
-  expect(await mailOf(post, 'bob')).toEqual([first, second]);
-  expect(room.forward.bounced).toEqual([
+  expect(await mailOf(at.post, 'bob')).toEqual([first, second]);
+  expect(at.forward.bounced).toEqual([
     {
       sender: { account: 'alice', domain: 'cmtp-a.example' },
       about: { account: 'gho', domain: 'cmtp-a.example' },
@@ -116,7 +105,7 @@ test('nobody elsewhere is told of what he may never have written', async () => {
   foreign.write('CMTP-b', foreign.indexOf('alice') + 6);
   await caller.say('MAIL', foreign);
   expect((await caller.ask(5, 'NOOP')).toString('hex')).toBe(NOOP);
-  expect(room.forward.bounced).toEqual([]);
+  expect(at.forward.bounced).toEqual([]);
   caller.hangUp();
 });
 
@@ -129,6 +118,6 @@ test('what is no word at all ends the conversation without an answer', async () 
   }
   const smtp = await greeted();
   await smtp.raw('EHLO me\r\n');
-  await clock.advance(MINUTE);
+  await at.clock.advance(MINUTE);
   expect(await smtp.rest()).toHaveLength(0);
 });

@@ -1,20 +1,25 @@
 // A CMTP counter without ports: the server of the vectors with its two users, talked to through memory, on a clock the test turns.
 
+import { beforeAll, beforeEach } from 'vitest';
 import { type Random, systemRandom } from '../../src/base/random.ts';
-import { DAY, MINUTE, SECOND, type VirtualClock } from '../../src/base/time.ts';
+import { DAY, MINUTE, SECOND, VirtualClock } from '../../src/base/time.ts';
 import { accountsOf, mailboxOf } from '../../src/cmtp/accounts.ts';
+import { seal } from '../../src/cmtp/crypto/box.ts';
 import { type KeyPair, keyPairOf } from '../../src/cmtp/crypto/keys.ts';
 import type { Asker, Forward, Passing, Verdict } from '../../src/cmtp/forward/passing.ts';
 import { Room } from '../../src/cmtp/room.ts';
 import { serve } from '../../src/cmtp/server.ts';
 import type { Manners } from '../../src/cmtp/session.ts';
 import { quotaOf, settings as schema } from '../../src/cmtp/settings.ts';
+import { formatMessage, type Message } from '../../src/cmtp/wire/message.ts';
 import { type Place, zeroEnded } from '../../src/cmtp/wire/names.ts';
 import { ACCOUNT_WORDS, FETCH_WORDS, WORDS } from '../../src/cmtp/wire/words.ts';
 import type { Connection } from '../../src/net/connection.ts';
 import { connectionPair } from '../../src/net/memory.ts';
 import type { Post } from '../../src/post/post.ts';
-import { cmtpVectors, hex, type KeyVectors } from './cmtp.ts';
+import type { Messages } from '../../src/store/store.ts';
+import { cmtpVectors, hex, type KeyVectors, type ReplyVectors } from './cmtp.ts';
+import { openTestPost, type TestPost } from './post.ts';
 
 const keys = cmtpVectors<KeyVectors>('keys');
 export const DOMAIN = keys.domain;
@@ -66,7 +71,7 @@ export interface TestRoom {
 }
 
 /** With the accounts alice and bob, and nothing in their mailboxes. */
-export async function openRoom(
+async function openRoom(
   post: Post,
   clock: VirtualClock,
   changes: Record<string, unknown> = {},
@@ -174,4 +179,69 @@ export class Caller {
   hangUp(): void {
     this.#connection.destroy();
   }
+}
+
+/** What a file of tests talks to: one store for all of them, and for each a room of its own. */
+export class RoomOfTests implements TestRoom {
+  #post: TestPost | undefined;
+  #open: TestRoom | undefined;
+
+  /** To be called once, at the top of the file. */
+  constructor() {
+    beforeAll(async () => {
+      const post = await openTestPost();
+      this.#post = post;
+      return () => post[Symbol.asyncDispose]();
+    });
+    beforeEach(() => this.reopen());
+  }
+
+  get post(): TestPost {
+    return there(this.#post);
+  }
+
+  get room(): Room {
+    return there(this.#open).room;
+  }
+
+  get forward(): ToldForward {
+    return there(this.#open).forward;
+  }
+
+  get clock(): VirtualClock {
+    return there(this.#open).clock;
+  }
+
+  /** Empty mailboxes, the time of day, and these settings. */
+  async reopen(changes: Record<string, unknown> = {}): Promise<void> {
+    this.#open = await openRoom(this.post, new VirtualClock(Date.now()), changes);
+  }
+
+  /** A new client that speaks as the seed says. */
+  call(): Caller {
+    return new Caller(this);
+  }
+
+  /** Gives the server a store that does something of its own with messages. */
+  useMessages(messages: Messages): void {
+    const { post } = this.room;
+    Object.assign(this.room, { post: { ...post, store: { ...post.store, messages } } });
+  }
+}
+
+function there<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('there is no room before the first test');
+  return value;
+}
+
+/** The replies of the seed, by name. */
+export const seedReplies: Readonly<Record<string, Buffer>> = Object.fromEntries(
+  cmtpVectors<ReplyVectors>('seed-replies').replies.map(({ name, hex: octets }) => [name, hex(octets)]),
+);
+
+/** A message from Alice to Bob, sealed. */
+export function letter(changes: Partial<Message> = {}, text = 'Hello.'): Buffer {
+  const bare = { version: 1, log: Buffer.alloc(0), attachments: [], from: { account: 'alice', domain: DOMAIN } };
+  const body = seal(Buffer.from(text), users.bob.publicKey, systemRandom);
+  return formatMessage({ ...bare, to: { account: 'bob', domain: DOMAIN }, body, ...changes });
 }
