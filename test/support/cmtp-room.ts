@@ -30,7 +30,7 @@ export const users: Readonly<Record<'alice' | 'bob', KeyPair & { readonly xzibit
 };
 
 const EVERY_WORD = [...WORDS, ...FETCH_WORDS, ...ACCOUNT_WORDS];
-export const SEED: Manners = { dialect: 'seed', words: EVERY_WORD, anonymous: false };
+const SEED: Manners = { dialect: 'seed', words: EVERY_WORD, anonymous: false };
 export const AUTO: Manners = { dialect: 'auto', words: WORDS, anonymous: false };
 
 /** Forwarding that does as it is told, and remembers. */
