@@ -15,7 +15,7 @@ import { formatMessage } from '../../src/cmtp/wire/message.ts';
 import { dialPlain } from '../../src/net/dial.ts';
 import { makeDataFolder, postern, startOffice } from '../support/office.ts';
 
-const KILLS = 10;
+const KILLS = 8;
 const CLIENTS = 8;
 const DOMAIN = 'localhost';
 const CONFIG = `
