@@ -294,6 +294,9 @@ describe('a mailbox', () => {
     expect(await ask('MBOX CREATE /push/x')).toBe('403 Not allowed');
     expect(await ask('MBOX CREATE /..')).toBe('406 Bad parameter or switch');
     expect(await ask(`MBOX COPY /inbox#${UUID} TO /keep/safe`)).toBe('241 1 copied');
+    expect(await ask('MBOX COPY /inbox TO /inbox')).toBe('241 1 copied');
+    expect(await ask('MBOX DELETE /inbox')).toBe('241 2 deleted');
+    expect(await ask('MBOX COPY /keep/safe TO /inbox')).toBe('241 1 copied');
     expect(await ask(`MBOX MOVE /inbox TO /keep`)).toBe('241 1 moved');
     expect(await bob.json(`MBOX INDEX /#${UUID} +JSON`)).toHaveLength(2);
     expect(await ask(`MBOX FLAG /keep#${UUID} SET answered CLEAR read`)).toBe('241 1 flagged');

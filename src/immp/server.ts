@@ -75,8 +75,8 @@ async function converse(session: Session): Promise<void> {
     await runLine(session, line);
     await session.pipelines.room();
   }
-  if (!session.leaving && !session.connection.closed) throw new Refusal('710', { close: true });
   await session.pipelines.drained(true);
+  if (!session.leaving && !session.connection.closed) throw new Refusal('710', { close: true });
 }
 
 /** Undefined when the peer has gone or the office closes. Throws Refusal 712 after too long a silence. */

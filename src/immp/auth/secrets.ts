@@ -96,7 +96,7 @@ export class Secrets {
 
   /** What 303 asks. An account that is not there is asked in the same words, always with the same salt. */
   async challenge(account: string, { auth, scrypt_n }: Pick<ImmpSettings, 'auth' | 'scrypt_n'>): Promise<Challenge> {
-    const secret = (await this.#stored(account)) ?? this.#invented(account, scrypt_n);
+    const { secret } = await this.#secretOf(account, scrypt_n);
     const asked = this.#post.clock.now();
     const [n1, n2] = [uuidFrom(this.#post.random.bytes(16)), String(Math.floor(asked / 1000))];
     const { salt, N, r, p } = secret;
@@ -112,8 +112,7 @@ export class Secrets {
     serverKey: Uint8Array,
   ): Promise<{ readonly right: boolean; readonly proof?: Buffer }> {
     const { account, line } = challenge;
-    const stored = await this.#stored(account);
-    const secret = stored ?? this.#invented(account, scrypt_n);
+    const { secret, known } = await this.#secretOf(account, scrypt_n);
     const answer = fromHex(digits) ?? Buffer.alloc(0);
     const key = (kept: string | undefined, name: string) =>
       fromHex(kept ?? '') ?? this.#vault.derive(`${name} ${account}`, 32);
@@ -122,7 +121,7 @@ export class Secrets {
       return { right: auth.includes('K1') && fits(secret.h1, keyK1(key(secret.h1, 'h1'), challenge)) };
     const byK2 = auth.includes('K2') && fits(secret.h2, keyK2(key(secret.h2, 'h2'), challenge));
     const proof = checkK3(verifierFrom(secret), authMessage(account, line, serverKey), answer);
-    if (stored === undefined) return { right: false };
+    if (!known) return { right: false };
     return auth.includes('K3') && proof !== undefined ? { right: true, proof } : { right: byK2 };
   }
 
@@ -132,10 +131,10 @@ export class Secrets {
     password: string,
     { scrypt_n }: Pick<ImmpSettings, 'scrypt_n'>,
   ): Promise<boolean> {
-    const stored = await this.#stored(account);
-    const { salt, N, r, p, storedKey } = stored ?? this.#invented(account, scrypt_n);
+    const { secret, known } = await this.#secretOf(account, scrypt_n);
+    const { salt, N, r, p, storedKey } = secret;
     const h2 = await deriveH2(password, fromHex(salt) ?? Buffer.alloc(0), { N, r, p });
-    return equalBytes(verifierOf(h2).storedKey, fromHex(storedKey) ?? Buffer.alloc(0)) && stored !== undefined;
+    return equalBytes(verifierOf(h2).storedKey, fromHex(storedKey) ?? Buffer.alloc(0)) && known;
   }
 
   /** True when the account's password was wrong `most` times in the last hour. */
@@ -152,9 +151,12 @@ export class Secrets {
     return this.#failures.get(account)?.filter((time) => time > since) ?? [];
   }
 
-  async #stored(account: string): Promise<Secret | undefined> {
+  /** Of an account that is not there, an invented one, which takes as long to read. */
+  async #secretOf(account: string, N: number): Promise<{ readonly secret: Secret; readonly known: boolean }> {
     const document = await this.#post.store.documents.get(idOf(account), DOCUMENT);
-    return document && schema.parse(JSON.parse(this.#vault.open(account, document.value).toString()));
+    const invented = this.#vault.seal(account, Buffer.from(JSON.stringify(this.#invented(account, N))));
+    const secret = this.#vault.open(account, document?.value ?? invented);
+    return { secret: schema.parse(JSON.parse(secret.toString())), known: document !== undefined };
   }
 
   #invented(account: string, N: number): Secret {

@@ -48,11 +48,10 @@ export const copy: Handler<'MBOX COPY'> = async ({ target, to }, answers) => {
   const { messages } = answers.room.post.store;
   const selection = await select(answers.session, target);
   const { mailbox, folder } = await folderAt(answers.session, to);
-  // All are known before the first is copied: a copy in the same folder would be met again.
-  const found: Message[] = [];
-  for await (const message of selection.messages()) found.push(message);
+  const last = (await answers.room.accounts.mailbox(selection.mailbox))?.modseq ?? 0;
   let count = 0;
-  for (const message of found) {
+  for await (const message of selection.messages()) {
+    if (message.uid > last) continue; // a copy of ours in the same folder
     if (await copyMessage(messages, idOf(selection.mailbox), message, idOf(mailbox), folder.name)) count += 1;
   }
   await answers.send('241', `${count} copied`);
