@@ -80,6 +80,11 @@ export function proofK3(h2: Uint8Array, message: string): Buffer {
   return xor(hmac(h2, 'Client Key'), hmac(verifierOf(h2).storedKey, message));
 }
 
+/** What the server shows when it knows the verifier; the client makes it too, and compares. */
+export function serverProofK3(h2: Uint8Array, message: string): Buffer {
+  return hmac(verifierOf(h2).serverKey, message);
+}
+
 /** The server's own proof when the client's is right, otherwise undefined. */
 export function checkK3({ storedKey, serverKey }: Verifier, message: string, proof: Uint8Array): Buffer | undefined {
   const clientKey = xor(proof, hmac(storedKey, message));

@@ -6,8 +6,6 @@ import { ClientError, refused } from './errors.ts';
 
 /** How long a server may take for the next line of a reply: it may have to ask another one meanwhile. */
 export const REPLY_TIME = 120 * SECOND;
-/** For a command that waits for what may never happen. */
-export const FOR_EVER = Number.POSITIVE_INFINITY;
 
 /** A line of a reply, with the octets of the frame that it announces. */
 export interface Item {
@@ -38,12 +36,18 @@ export class Exchange {
 
   /** The next line of the reply; undefined behind the last. Throws NetError, or ClientError `closed` or `protocol`. */
   async next(timeout = REPLY_TIME): Promise<Item | undefined> {
-    if (this.#items.length === 0 && !this.#ended) {
-      await this.#readOn(() => this.#items.length > 0 || this.#ended, timeout);
-    }
+    await this.peek(timeout);
     const item = this.#items.shift();
     if (item?.octets) this.#release(item.octets.length);
     return item;
+  }
+
+  /** The same, but it stays for `next`. */
+  async peek(timeout = REPLY_TIME): Promise<Item | undefined> {
+    if (this.#items.length === 0 && !this.#ended) {
+      await this.#readOn(() => this.#items.length > 0 || this.#ended, timeout);
+    }
+    return this.#items[0];
   }
 
   /** Passes over lines until one has this code, and gives it. Throws ClientError when the command ends with a refusal before. */

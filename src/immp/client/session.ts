@@ -1,7 +1,7 @@
 // One conversation with a server, from the client's side: commands go out in whole lines, replies find the command that they
 // answer, whatever the order. A line is read from the network only when somebody waits for a reply.   spec: immp 2.1, 2.2, 2.9
 
-import { type Clock, DAY, systemClock } from '../../base/time.ts';
+import { type Clock, DAY, SECOND, systemClock } from '../../base/time.ts';
 import type { Connection } from '../../net/connection.ts';
 import { NetError } from '../../net/errors.ts';
 import type { Command } from '../wire/forms.ts';
@@ -16,6 +16,10 @@ import { type Greeting, greeted, type Upgrade, upgradeTo } from './greeting.ts';
 const MAX_HELD = 64 * 1024 * 1024;
 /** How long a frame may take. */
 const FRAME_TIME = REPLY_TIME;
+/** For what a server says that went away. */
+const LAST_WORDS_TIME = 5 * SECOND;
+/** A WATCH may be silent for as long as nothing happens. */
+const MAX_SILENCE = 365 * DAY;
 
 /** The octets that follow a 271, exactly as they are to go out. */
 export type Block = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -118,24 +122,16 @@ export class ImmpSession {
   }
 
   async #upload(exchange: Exchange, block: Block): Promise<void> {
-    const item = await exchange.next();
-    if (item?.reply.code !== '271') {
-      if (item === undefined) return;
-      exchange.put(item); // the refusal is for whoever asks
-      return;
-    }
+    const first = await exchange.peek();
+    if (first?.reply.code !== '271') return; // the refusal is for whoever asks
+    await exchange.next();
     try {
       for await (const chunk of block) if (chunk.byteLength > 0) await this.#connection.write(chunk);
     } catch (error) {
+      if (error instanceof NetError) await exchange.all(LAST_WORDS_TIME); // it may have said why it went away
       this.#fail(error);
-      throw await this.#lastWords(error);
+      throw error;
     }
-  }
-
-  /** What the server said before it went away in the middle of a block. */
-  async #lastWords(error: unknown): Promise<unknown> {
-    if (!(error instanceof NetError)) return error;
-    return error;
   }
 
   #exchange(pipe: string | undefined): Exchange {
@@ -171,13 +167,17 @@ export class ImmpSession {
 
   async #readOne(): Promise<void> {
     try {
-      if (!(await this.#connection.awaitLine(365 * DAY))) {
+      if (!(await this.#connection.awaitLine(MAX_SILENCE))) {
         throw new ClientError('closed', 'the server has ended the conversation');
       }
       const line = await this.#connection.line(REPLY_LINE_LIMIT, FRAME_TIME);
       const reply = parseReply(line ?? Buffer.alloc(0));
       const octets = await this.#frameOf(reply);
-      this.#exchangeOf(reply).put({ reply, ...(octets ? { octets } : {}) });
+      const exchange = this.#exchangeOf(reply);
+      exchange.put({ reply, ...(octets ? { octets } : {}) });
+      if (!exchange.ended) return;
+      if (reply.pipe === undefined) this.#unnamed.shift();
+      else this.#named.delete(reply.pipe);
     } catch (error) {
       this.#fail(error);
       throw this.#failure;
@@ -193,13 +193,14 @@ export class ImmpSession {
   }
 
   #exchangeOf(reply: Reply): Exchange {
-    const { pipe } = reply;
-    const exchange = pipe === undefined ? this.#unnamed[0] : this.#named.get(pipe);
-    if (exchange !== undefined) {
-      this.#endWith(exchange, reply);
-      return exchange;
-    }
+    const exchange = reply.pipe === undefined ? this.#unnamed[0] : this.#named.get(reply.pipe);
+    if (exchange !== undefined) return exchange;
     if (isRefusal(reply)) throw refused(reply); // it says goodbye
     throw new ClientError('protocol', 'the server answers what was not asked', { reply });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#connection.destroy();
   }
 }
