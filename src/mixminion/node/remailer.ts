@@ -141,7 +141,7 @@ export class Remailer {
   async #port(at: Port['at'], compat: 'mixminion-0.0.8' | undefined): Promise<Port> {
     const { clock, metrics } = this.#house.post;
     const { connections, connections_per_address, timeout } = this.#settings;
-    const port = mmtpPort({
+    return mmtpPort({
       at,
       room: this.#node,
       certificates: await this.#keys.linkCertificates(compat),
@@ -149,15 +149,9 @@ export class Remailer {
       clock,
       timeout,
       compat,
+      connected: () => this.#node.count('ReceivedConnection'),
       count: metrics.counter('postern_mix_conversations_total', 'How conversations with peers ended', ['reason']),
     });
-    return {
-      ...port,
-      serve: (connection) => {
-        this.#node.count('ReceivedConnection');
-        return port.serve(connection);
-      },
-    };
   }
 
   /** Keys change on their days, link certificates each day. */
