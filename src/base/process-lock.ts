@@ -1,6 +1,7 @@
 // A lock that one process at a time holds on a path, however many ask for it. The system frees it when the process ends,
 // in whatever way: it is a lock inside a small SQLite file, so that nothing stale is ever left behind.
 
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, sleep } from './time.ts';
 
@@ -10,6 +11,7 @@ const BETWEEN_TRIES = 100;
 
 /** Takes the lock beside `path` (a file `PATH.lock`), or gives undefined when another process or caller holds it. */
 export function tryLock(path: string): Disposable | undefined {
+  closeSync(openSync(`${path}.lock`, 'a', 0o600)); // SQLite would make it readable for others
   const file = new DatabaseSync(`${path}.lock`, { timeout: 0 });
   try {
     file.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');

@@ -1,11 +1,12 @@
 // A user's own folder on the disk: small documents, key files, and one process at a time where two would collide.
 // Folders are 0700, files 0600; a file is the old one or the new one, never half of each.
 
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { codeOf, PosternError } from './errors.ts';
 import { replaceFile } from './files.ts';
+import { tryLock } from './process-lock.ts';
 
 export type FolderFailure =
   /** A file is damaged or was written by something else. */
@@ -51,10 +52,10 @@ export async function writeDocument(path: string, value: unknown): Promise<void>
   await replaceFile(path, `${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-/** Names in a folder in order; none when the folder is not there. */
+/** Names in a folder in order; none when the folder is not there. Hidden ones are not the user's. */
 export async function namesIn(path: string): Promise<string[]> {
   try {
-    return (await readdir(path)).sort();
+    return (await readdir(path)).filter((name) => !name.startsWith('.')).sort();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;
@@ -63,46 +64,9 @@ export async function namesIn(path: string): Promise<string[]> {
 
 /** Runs `work` while no other process does the same on `path`. Throws FolderError `busy` at once when one does. */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const lock = `${path}.lock`;
-  await acquire(lock);
-  try {
-    return await work();
-  } finally {
-    await rm(lock, { force: true });
+  using lock = tryLock(join(dirname(path), `.${basename(path)}`));
+  if (lock === undefined) {
+    throw new FolderError('busy', 'another postern is at work on this', { remedy: 'wait until it is done' });
   }
-}
-
-async function acquire(lock: string): Promise<void> {
-  if (await create(lock)) return;
-  const holder = Number((await readOctets(lock))?.toString() ?? 0);
-  if (holder > 0 && isAlive(holder)) {
-    throw new FolderError('busy', `another postern (process ${holder}) is at work on this`, {
-      remedy: 'wait until it is done',
-    });
-  }
-  // Left by a crash. Only one of those who see this can move it away.
-  const aside = `${lock}.${randomUUID()}`;
-  await rename(lock, aside).catch(() => {});
-  await rm(aside, { force: true });
-  if (!(await create(lock))) throw new FolderError('busy', 'another postern is at work on this');
-}
-
-async function create(lock: string): Promise<boolean> {
-  try {
-    const file = await open(lock, 'wx', 0o600);
-    await file.writeFile(String(process.pid)).finally(() => file.close());
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
+  return await work();
 }

@@ -3,8 +3,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../base/text.ts';
 import { SECOND } from '../base/time.ts';
-import { makeCommand, withJsonOption } from './command.ts';
-import { withHomeOption, withProxyOption } from './user-folder.ts';
+import { gather, offline, online, parseNumber } from './client-options.ts';
+import { makeCommand } from './command.ts';
 
 const DEFAULT_SERVER = 'localhost:1995';
 
@@ -191,25 +191,6 @@ function servers(): Command {
       .action(async (place, options) => (await places()).markOld(place, options)),
   );
   return group;
-}
-
-/** Options of commands that only work on the client's folder. */
-function offline(command: Command): Command {
-  return withHomeOption(withJsonOption(command));
-}
-
-/** Options of commands that go out to servers. */
-function online(command: Command): Command {
-  return withProxyOption(offline(command));
-}
-
-function parseNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('it is a number such as 1');
-  return Number(text);
-}
-
-function gather(value: string, before: readonly string[]): string[] {
-  return [...before, value];
 }
 
 function parseTime(text: string): number {

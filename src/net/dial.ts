@@ -33,7 +33,12 @@ export async function dial(options: DialOptions): Promise<Connection> {
   const until = clock.now() + timeout;
   const plain = await openSocket(options);
   const left = Math.max(1, until - clock.now());
-  const { socket, serverKey } = await handshake(plain, clock, { side: 'client', host: to.host, pin, timeout: left });
+  const secured = await handshake(plain, clock, { side: 'client', host: to.host, pin, timeout: left }).catch(
+    (cause) => {
+      throw cause instanceof NetError && cause.code === 'tls' ? cause : unreachable(options, messageOf(cause), cause);
+    },
+  );
+  const { socket, serverKey } = secured;
   return new Connection(socket, { clock, trace, peer: { address: socket.remoteAddress, serverKey } });
 }
 
@@ -60,19 +65,19 @@ export async function openSocket(options: Omit<DialOptions, 'pin' | 'trace'>): P
     return socket;
   } catch (cause) {
     socket?.destroy();
-    throw new NetError(
-      'unreachable',
-      `cannot reach ${formatEndpoint(to)}: ${late ? 'it does not answer' : messageOf(cause)}`,
-      {
-        cause,
-        remedy: proxy
-          ? `is the proxy at ${formatEndpoint(proxy)} running, and the address right?`
-          : 'is the address right, and the server running?',
-      },
-    );
+    throw unreachable(options, late ? 'it does not answer' : messageOf(cause), cause);
   } finally {
     cancel();
   }
+}
+
+function unreachable({ to, proxy }: Pick<DialOptions, 'to' | 'proxy'>, why: string, cause: unknown): NetError {
+  return new NetError('unreachable', `cannot reach ${formatEndpoint(to)}: ${why}`, {
+    cause,
+    remedy: proxy
+      ? `is the proxy at ${formatEndpoint(proxy)} running, and the address right?`
+      : 'is the address right, and the server running?',
+  });
 }
 
 function direct(to: Endpoint, made: (socket: Socket) => void): Promise<Socket> {

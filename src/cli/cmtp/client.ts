@@ -8,10 +8,11 @@ import type { Courier } from '../../cmtp/client/courier.ts';
 import { type Account, type Home, openHome, readAccount } from '../../cmtp/client/home.ts';
 import { checkPassphrase, makePassphrase } from '../../cmtp/client/passphrase.ts';
 import { parseEndpoint } from '../../net/endpoint.ts';
-import { clientFolder, type OfflineOptions, type OnlineOptions } from '../client-options.ts';
+import { askSecret } from '../ask-person.ts';
+import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { print, showProgress } from '../output.ts';
-import { askSecret } from '../smallmail/ask.ts';
+import { userFolder } from '../user-folder.ts';
 
 const PLAIN_PORT = 9001;
 const TLS_PORT = 9003;
@@ -23,7 +24,7 @@ export interface PlaceOptions {
 }
 
 export function homeOf(options: OfflineOptions): Promise<Home> {
-  return openHome(clientFolder(options, 'cmtp'));
+  return openHome(userFolder(options, 'cmtp'));
 }
 
 /** The account of this address, or the only one here. */

@@ -22,10 +22,10 @@ import { glanceAt, type KeyOf, type OpenMessage, openMessage } from '../../cmtp/
 import { type Letter, senderKeys, sendLetter as sendTo } from '../../cmtp/client/sending.ts';
 import type { KeyPair } from '../../cmtp/crypto/keys.ts';
 import { openXzibit } from '../../cmtp/crypto/xzibit.ts';
+import { writeInEditor } from '../ask-person.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, showProgress, table } from '../output.ts';
-import { writeInEditor } from '../smallmail/ask.ts';
 import { accountOf, homeOf, passphraseOf, withCourier } from './client.ts';
 
 type From = { readonly from?: string };

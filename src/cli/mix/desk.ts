@@ -8,9 +8,9 @@ import { type ClientSettings, readClientSettings } from '../../mixminion/client/
 import { Mix3BadPassphraseError } from '../../mixminion/client/errors.ts';
 import { Mix3Client } from '../../mixminion/client/mix3-client.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
+import { askSecret } from '../ask-person.ts';
 import { type JsonOption, UsageError } from '../command.ts';
 import { print } from '../output.ts';
-import { askSecret } from '../smallmail/ask.ts';
 import { type HomeOption, type ProxyOption, userFolder } from '../user-folder.ts';
 import { readLine } from './input.ts';
 import { statusStream, type Tell } from './status.ts';

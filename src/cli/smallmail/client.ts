@@ -6,17 +6,13 @@ import { makeDial } from '../../smallmail/client/circuits.ts';
 import type { Courier } from '../../smallmail/client/courier.ts';
 import { type Home, type OwnMailbox, openHome } from '../../smallmail/client/home.ts';
 import { isSealed, type OwnKey, openKeyPair } from '../../smallmail/client/key-pair.ts';
-import type { JsonOption } from '../command.ts';
+import { askSecret } from '../ask-person.ts';
+import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { showProgress } from '../output.ts';
-import { type HomeOption, type ProxyOption, userFolder } from '../user-folder.ts';
-import { askSecret } from './ask.ts';
+import { userFolder } from '../user-folder.ts';
 
 /** How long a letter may wait before it leaves.   spec: smallmail 2.11 */
 const LONGEST_DELAY = 10 * MINUTE;
-
-export interface OfflineOptions extends JsonOption, HomeOption {}
-
-export interface OnlineOptions extends OfflineOptions, ProxyOption {}
 
 /** The client's folder, made when it is not there. What this process writes from now on is for its owner alone. */
 export async function homeOf(options: OfflineOptions): Promise<Home> {

@@ -18,9 +18,10 @@ import {
 import { type Home, readMailbox } from '../../smallmail/client/home.ts';
 import { savedLetter } from '../../smallmail/client/letters.ts';
 import { openLetter } from '../../smallmail/client/open-letter.ts';
+import type { OfflineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
-import { homeOf, type OfflineOptions, unlock } from './client.ts';
+import { homeOf, unlock } from './client.ts';
 import { type Acquaintance, acquaintances, nameOf } from './people.ts';
 
 interface AddOptions extends OfflineOptions {

@@ -18,10 +18,11 @@ import { type SavedLetter, savedLetter, savedLetters } from '../../smallmail/cli
 import { type Letter, openLetter } from '../../smallmail/client/open-letter.ts';
 import { waitingLetters } from '../../smallmail/client/outbox.ts';
 import { carryLetter, postLetter } from '../../smallmail/client/sending.ts';
+import { writeInEditor } from '../ask-person.ts';
+import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
-import { writeInEditor } from './ask.ts';
-import { homeOf, type OfflineOptions, type OnlineOptions, unlock, withCourier } from './client.ts';
+import { homeOf, unlock, withCourier } from './client.ts';
 import { type Acquaintance, acquaintances, findRecipient, nameOf } from './people.ts';
 
 interface SendOptions extends OnlineOptions {

@@ -7,10 +7,11 @@ import { armourKey, formatFingerprint } from '../../smallmail/client/contacts.ts
 import { readMailbox, readServer } from '../../smallmail/client/home.ts';
 import { publicHalf } from '../../smallmail/client/key-pair.ts';
 import { createMailbox } from '../../smallmail/client/sending.ts';
+import { askSecret } from '../ask-person.ts';
+import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { facts, print, printJson } from '../output.ts';
-import { askSecret } from './ask.ts';
-import { homeOf, type OfflineOptions, type OnlineOptions, withCourier } from './client.ts';
+import { homeOf, withCourier } from './client.ts';
 
 interface NewOptions extends OnlineOptions {
   readonly server: string;

@@ -10,9 +10,10 @@ import { mailboxLabels, readMailbox } from '../../smallmail/client/home.ts';
 import type { OwnKey } from '../../smallmail/client/key-pair.ts';
 import { waitingLetters } from '../../smallmail/client/outbox.ts';
 import { carryLetter } from '../../smallmail/client/sending.ts';
+import type { OnlineOptions } from '../client-options.ts';
 import { AlreadySaid } from '../command.ts';
 import { print, printJson } from '../output.ts';
-import { homeOf, type OnlineOptions, unlock, withCourier } from './client.ts';
+import { homeOf, unlock, withCourier } from './client.ts';
 
 /** The longest wait between two mailboxes of one round. */
 const SHORT_DELAY = 30 * SECOND;

@@ -3,9 +3,10 @@
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../../net/endpoint.ts';
 import { DEFAULT_PORT } from '../../smallmail/client/address.ts';
 import { knownServers, readServer, saveServer } from '../../smallmail/client/home.ts';
+import type { OfflineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { print, printJson, table } from '../output.ts';
-import { homeOf, type OfflineOptions } from './client.ts';
+import { homeOf } from './client.ts';
 
 export async function list(options: OfflineOptions): Promise<void> {
   const rows = (await knownServers(await homeOf(options))).map(({ at, server }) => ({ at, ...server }));

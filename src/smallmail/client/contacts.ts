@@ -8,13 +8,14 @@ import { z } from 'zod';
 import { asBuffer } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
+import { namesIn, readDocument, readOctets, writeDocument } from '../../base/user-folder.ts';
 import { readCertificate } from '../openpgp/certificate.ts';
 import { openPgp } from '../openpgp/library.ts';
 import { type Address, formatAddress } from './address.ts';
 import { ClientError } from './errors.ts';
-import { checkLabel, namesIn, readDocument, readOctets, writeDocument } from './folder.ts';
 import { addressShape, findMailbox, type Home } from './home.ts';
 import { isArmoured, type OwnKey } from './key-pair.ts';
+import { checkLabel } from './label.ts';
 
 /** Octets of a key file: signatures gather on keys. */
 const MAX_KEY_FILE = 256 * 1024;

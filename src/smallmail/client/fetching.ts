@@ -4,10 +4,10 @@
 import { open, rm, stat } from 'node:fs/promises';
 import { codeOf } from '../../base/errors.ts';
 import { formatSize } from '../../base/text.ts';
+import { withLock } from '../../base/user-folder.ts';
 import { type ListedMessage, type SmallMailClient, SmallMailError } from '../client.ts';
 import { type Courier, converse, isRejection, withRetries } from './courier.ts';
 import { ClientError } from './errors.ts';
-import { withLock } from './folder.ts';
 import { folderOf, type OwnMailbox } from './home.ts';
 import type { OwnKey } from './key-pair.ts';
 import { forgetLetter, keepLetter, partialFile, type SavedLetter, savedLetters } from './letters.ts';

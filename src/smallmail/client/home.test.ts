@@ -8,9 +8,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { openGpg } from '../../../test/support/gpg.ts';
 import { judgedBy } from '../../../test/support/judges.ts';
 import { HOUR } from '../../base/time.ts';
+import { withLock } from '../../base/user-folder.ts';
 import type { Address } from './address.ts';
 import { addContact, armourKey, findContact, formatFingerprint, signContact, vouchersOf } from './contacts.ts';
-import { withLock } from './folder.ts';
 import { type Home, openHome, readMailbox, saveMailbox } from './home.ts';
 import { makeKeyPair, openKeyPair } from './key-pair.ts';
 
@@ -51,14 +51,19 @@ describe('the folder', () => {
     await expect(readMailbox(home, 'alice')).rejects.toEqual(damaged);
   });
 
+  // What a process runs that takes the lock and is killed in the middle.
+  const LOCK_MODULE = join(import.meta.dirname, '../../base/user-folder.ts');
+  const KILLED_WITH_LOCK = `import(process.argv[1]).then(({ withLock }) =>
+    withLock(process.argv[2], async () => process.kill(process.pid, 'SIGKILL')))`;
+
   test('a lock keeps others out, and one that a crash left does not', async () => {
     const path = join(folder, 'thing');
     await withLock(path, async () => {
       await expect(withLock(path, async () => 1)).rejects.toMatchObject({ code: 'busy' });
     });
     expect(await withLock(path, async () => 2)).toBe(2);
-    const { pid } = spawnSync('true'); // a process that is no more
-    await writeFile(`${path}.lock`, String(pid));
+    const killed = spawnSync(process.execPath, ['-e', KILLED_WITH_LOCK, LOCK_MODULE, path]);
+    expect(killed.signal).toBe('SIGKILL');
     expect(await withLock(path, async () => 3)).toBe(3);
     await expect(withLock(path, () => Promise.reject(new Error('work')))).rejects.toThrow('work');
     expect(await withLock(path, async () => 4)).toBe(4);

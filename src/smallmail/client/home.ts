@@ -8,10 +8,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { replaceFile } from '../../base/files.ts';
+import { makeFolder, namesIn, readDocument, readOctets, writeDocument } from '../../base/user-folder.ts';
 import { type Endpoint, formatEndpoint } from '../../net/endpoint.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
 import { ClientError } from './errors.ts';
-import { checkLabel, makeFolder, namesIn, readDocument, readOctets, writeDocument } from './folder.ts';
+import { checkLabel } from './label.ts';
 
 export interface Home {
   readonly folder: string;

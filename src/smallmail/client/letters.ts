@@ -3,8 +3,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { moveFile } from '../../base/files.ts';
+import { namesIn, readOctets } from '../../base/user-folder.ts';
 import { ClientError } from './errors.ts';
-import { namesIn, readOctets } from './folder.ts';
 import { folderOf, type Home } from './home.ts';
 
 const NAME = /^(\d{6,})-([A-Za-z0-9_-]{1,64})\.pgp$/;

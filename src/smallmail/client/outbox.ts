@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { toHex } from '../../base/bytes.ts';
 import { replaceFile } from '../../base/files.ts';
 import type { Random } from '../../base/random.ts';
+import { namesIn, readDocument, readOctets, writeDocument } from '../../base/user-folder.ts';
 import { type Address, formatAddress } from './address.ts';
-import { namesIn, readDocument, readOctets, writeDocument } from './folder.ts';
 import { addressShape, type Home } from './home.ts';
 
 const shape = z.object({

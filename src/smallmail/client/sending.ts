@@ -1,13 +1,14 @@
 // Making mailboxes, and carrying letters from the outbox to the servers of their recipients.
 
 import { messageOf } from '../../base/errors.ts';
+import { withLock } from '../../base/user-folder.ts';
 import type { Address } from './address.ts';
 import { findContact } from './contacts.ts';
 import { type Courier, converse, drawDelay, type Place, withRetries, withWork } from './courier.ts';
 import { ClientError } from './errors.ts';
-import { checkLabel, withLock } from './folder.ts';
 import { findMailbox, type OwnMailbox, saveMailbox } from './home.ts';
 import { makeKeyPair, publicHalf } from './key-pair.ts';
+import { checkLabel } from './label.ts';
 import { bodyOf, findWaiting, lockOf, note, post, takeOut, type Waiting } from './outbox.ts';
 
 /**

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { UsageError } from '../command.ts';
+import { UsageError } from './command.ts';
 
 /** Asks without showing what is typed; undefined where there is no terminal. */
 export async function askSecret(question: string): Promise<string | undefined> {
