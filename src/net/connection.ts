@@ -16,6 +16,8 @@ export interface Peer {
   readonly address: string | undefined;
   /** SHA-256 of the SubjectPublicKeyInfo that the TLS server showed, on either side of the connection. */
   readonly serverKey: Buffer | undefined;
+  /** An authority that this machine trusts says that the TLS server's certificate is for its name. */
+  readonly vouched: boolean;
 }
 
 export interface ConnectionOptions {
@@ -58,7 +60,8 @@ export class Connection {
     this.#clock = options.clock ?? systemClock;
     this.#writeTimeout = options.writeTimeout ?? 60 * SECOND;
     this.#trace = options.trace;
-    this.#peer = { address: options.peer?.address, serverKey: options.peer?.serverKey };
+    const { address, serverKey, vouched = false } = options.peer ?? {};
+    this.#peer = { address, serverKey, vouched };
     this.#listen(stream);
   }
 
@@ -170,7 +173,7 @@ export class Connection {
       for (const [event, listener] of this.#listeners) plain.off(event, listener);
       const secured = await handshake(plain, this.#clock, options);
       this.#stream = secured.socket;
-      this.#peer = { ...this.#peer, serverKey: secured.serverKey };
+      this.#peer = { ...this.#peer, serverKey: secured.serverKey, vouched: secured.vouched };
       this.#listen(secured.socket);
     } catch (error) {
       this.destroy();

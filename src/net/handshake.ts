@@ -36,6 +36,8 @@ export interface Secured {
   readonly socket: TLSSocket;
   /** SHA-256 of the SubjectPublicKeyInfo that the server shows. */
   readonly serverKey: Buffer;
+  /** An authority that this machine trusts says that the server's certificate is for its name. Only the client knows. */
+  readonly vouched: boolean;
 }
 
 /**
@@ -64,7 +66,8 @@ export async function handshake(stream: Duplex, clock: Clock, options: Handshake
         remedy: 'ask its owner, by another way, whether the key was changed; somebody may be in between',
       });
     }
-    return { socket, serverKey };
+    const vouched = options.side === 'client' && isNamed(options.host) && socket.authorized;
+    return { socket, serverKey, vouched };
   } catch (cause) {
     socket.destroy();
     stream.destroy();
@@ -95,16 +98,20 @@ function contextOf({ identity, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3' }:
 }
 
 function asClient(stream: Duplex, { host, minVersion = 'TLSv1.2', maxVersion }: ClientHandshake): TLSSocket {
-  const named = isIP(host) === 0 && !host.endsWith('.onion'); // spec: smallmail 2.2
   const socket = connect({
     socket: stream,
     minVersion,
     ...(maxVersion === undefined ? {} : { maxVersion }),
     rejectUnauthorized: false, // the pin decides, not an authority
-    ...(named ? { servername: host } : {}),
+    ...(isNamed(host) ? { servername: host } : {}),
   });
   socket.setNoDelay(true);
   return socket;
+}
+
+/** Neither an address nor an onion name is said in the clear.   spec: smallmail 2.2 */
+function isNamed(host: string): boolean {
+  return isIP(host) === 0 && !host.endsWith('.onion');
 }
 
 function shownKey(socket: TLSSocket): Buffer {

@@ -13,7 +13,7 @@ import { FarKeys } from './far-keys.ts';
 import { FarServers } from './far-servers.ts';
 import { writeNotice } from './notice.ts';
 import type { Asker, Forward, HomeServer, Passing, Verdict } from './passing.ts';
-import { type BounceJob, type ForwardJob, type MessageJob, readJob, WaitingMessages, writeJob } from './queue.ts';
+import { type BounceJob, type ForwardJob, type MessageJob, readJob, WaitingMail, writeJob } from './queue.ts';
 import { type ForwardSettings, rangesHold } from './settings.ts';
 import { traced } from './trace.ts';
 
@@ -27,7 +27,7 @@ const MAX_ASKING = 32;
 export class Forwarding implements Forward {
   readonly #post: Post;
   readonly #home: HomeServer;
-  readonly #waiting: WaitingMessages;
+  readonly #waiting: WaitingMail;
   readonly #outbound: Outbound;
   readonly #servers: FarServers;
   readonly #keys: FarKeys;
@@ -41,7 +41,7 @@ export class Forwarding implements Forward {
     this.#home = home;
     this.#settings = settings;
     this.#mayAsk = rangesHold(settings.forward_from);
-    this.#waiting = new WaitingMessages(post);
+    this.#waiting = new WaitingMail(post);
     this.#servers = new FarServers(post, () => this.#settings);
     this.#keys = new FarKeys(post.clock, this.#servers);
     const about = 'CMTP messages for other domains, by what became of them';

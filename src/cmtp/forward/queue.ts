@@ -3,13 +3,11 @@
 
 import { z } from 'zod';
 import type { Post } from '../../post/post.ts';
-import type { Page } from '../../store/messages.ts';
+import { WaitingMessages } from '../../post/waiting.ts';
 import type { MessageOctets } from '../../store/store.ts';
 import type { Passing } from './passing.ts';
 
 const MAILBOX = 'cmtp/(forwarding)';
-const MAX_WAITING = 1_000_000;
-const PAGE = 500;
 
 const place = z.object({ account: z.string(), domain: z.string() });
 const jobShape = z.discriminatedUnion('kind', [
@@ -33,18 +31,16 @@ export type BounceJob = Extract<ForwardJob, { kind: 'bounce' }>;
 
 const indexShape = z.object({ to: place, from: place, attachments: z.number() });
 
-export class WaitingMessages {
-  readonly #store: Post['store'];
+export class WaitingMail {
+  readonly #waiting: WaitingMessages;
 
-  constructor({ store }: Pick<Post, 'store'>) {
-    this.#store = store;
+  constructor(post: Pick<Post, 'store'>) {
+    this.#waiting = new WaitingMessages(post, MAILBOX);
   }
 
-  /** Makes the mailbox, or gives it its new size. */
-  async prepare(size: number): Promise<void> {
-    const quota = { bytes: size, messages: MAX_WAITING };
-    if (!(await this.#store.mailboxes.create({ id: MAILBOX, quota })))
-      await this.#store.mailboxes.change(MAILBOX, { quota });
+  /** Makes room for so many octets. */
+  prepare(size: number): Promise<void> {
+    return this.#waiting.prepare(size);
   }
 
   /** Takes octets in; durable when this resolves. The job to push, or undefined when there is no room. */
@@ -53,34 +49,27 @@ export class WaitingMessages {
     octets: AsyncIterable<Uint8Array>,
     arrived: number,
   ): Promise<MessageJob | undefined> {
-    const body = await this.#store.messages.receive(MAILBOX, octets);
     const known = { to, from, attachments };
-    const appended = await this.#store.messages.append(MAILBOX, {
-      body,
-      arrived,
-      index: Buffer.from(JSON.stringify(known)),
-    });
-    if (appended.status === 'stored') return { kind: 'message', ...known, message: appended.id };
-    await body.discard();
-    return undefined;
+    const kept = await this.#waiting.keep(Buffer.from(JSON.stringify(known)), octets, arrived);
+    return kept.status === 'kept' ? { kind: 'message', ...known, message: kept.message } : undefined;
   }
 
   read({ message }: MessageJob): Promise<MessageOctets | undefined> {
-    return this.#store.messages.read(MAILBOX, message);
+    return this.#waiting.read(message);
   }
 
-  async drop({ message }: MessageJob): Promise<void> {
-    await this.#store.messages.remove(MAILBOX, [message]);
+  drop({ message }: MessageJob): Promise<void> {
+    return this.#waiting.drop(message);
   }
 
   /** The job of every message here, page by page. */
   async *jobs(): AsyncGenerator<MessageJob[]> {
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: Page = await this.#store.messages.page(MAILBOX, { after, limit: PAGE });
-      yield page.messages.map(({ id, index }) => {
-        return { kind: 'message', ...indexShape.parse(JSON.parse(index.toString())), message: id };
-      });
-      after = page.next;
+    for await (const page of this.#waiting.all()) {
+      yield page.map(({ message, known }) => ({
+        kind: 'message',
+        ...indexShape.parse(JSON.parse(known.toString())),
+        message,
+      }));
     }
   }
 }

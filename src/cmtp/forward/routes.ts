@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '../../net/endpoint.ts';
 import { isPublicAddress, type Resolver } from '../../net/resolver.ts';
+import { placesOf } from '../../post/far-hosts.ts';
 import type { ForwardSettings } from './settings.ts';
 
 /** Addresses tried for one message. */
@@ -13,8 +14,8 @@ const MAX_PLACES = 8;
  */
 export async function routesTo(domain: string, settings: ForwardSettings, resolver: Resolver): Promise<Endpoint[]> {
   const name = domain.toLowerCase();
-  const fixed = settings.forward_hosts.filter((host) => host.domain === name);
-  if (fixed.length > 0) return fixed.map(({ at }) => at);
+  const fixed = placesOf(name, settings.forward_hosts);
+  if (fixed.length > 0) return fixed;
   const exchangers = await resolver.mx(name);
   const hosts = exchangers.length > 0 ? exchangers.map(({ host }) => host) : [name];
   const places: Endpoint[] = [];

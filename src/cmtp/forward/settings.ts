@@ -1,11 +1,9 @@
 // What the operator may set about mail for other domains; part of the [cmtp] section.   spec: cmtp 9 D12
 
 import { BlockList, isIP } from 'node:net';
-import { z } from 'zod';
-import { type Endpoint, parseEndpoint } from '../../net/endpoint.ts';
-import { countSetting, durationSetting, flagSetting, sizeSetting } from '../../post/setting-kinds.ts';
+import { type FarHost, farHostsSetting } from '../../post/far-hosts.ts';
+import { countSetting, durationSetting, flagSetting, listSetting, sizeSetting } from '../../post/setting-kinds.ts';
 
-const MAX_ENTRIES = 1000;
 /** The port of the old reference server, which every one listens on that is not told otherwise.   spec: cmtp 1 */
 const DEFAULT_PORT = 9001;
 
@@ -13,13 +11,10 @@ export const forwardSettings = {
   forward_from: listSetting(
     parseRange,
     'write a list of addresses or ranges, such as ["192.0.2.7", "2001:db8::/32"]',
+    [],
     'Who may hand in mail for other domains and ask for keys there without proving an account: addresses and ranges.',
   ),
-  forward_hosts: listSetting(
-    parseHost,
-    'write a list such as ["example.org=mail.example.org:9001"]',
-    'Where other domains are, asked before DNS: "domain=host:port".',
-  ),
+  forward_hosts: farHostsSetting(DEFAULT_PORT, 'Where other domains are, asked before DNS: "domain=host:port".'),
   forward_port: countSetting(DEFAULT_PORT, 'The port of the CMTP servers of other domains.', { min: 1, max: 65535 }),
   forward_time: durationSetting('48 h', 'How long mail for another domain is tried, before its sender gets it back.'),
   forward_size: sizeSetting('1 GiB', 'How much mail for other domains may wait.'),
@@ -31,7 +26,7 @@ export const forwardSettings = {
 
 export interface ForwardSettings {
   readonly forward_from: readonly Range[];
-  readonly forward_hosts: readonly Host[];
+  readonly forward_hosts: readonly FarHost[];
   readonly forward_port: number;
   readonly forward_time: number;
   readonly forward_size: number;
@@ -43,11 +38,6 @@ export interface Range {
   readonly address: string;
   readonly family: 'ipv4' | 'ipv6';
   readonly bits: number;
-}
-
-export interface Host {
-  readonly domain: string;
-  readonly at: Endpoint;
 }
 
 /** Says of an address whether it lies in one of the ranges. IPv4 in IPv6 clothes counts as what it is. */
@@ -68,21 +58,4 @@ function parseRange(text: string): Range | undefined {
   const bits = digits === undefined ? most : Number(digits);
   if (family === 0 || bits > most) return undefined;
   return { address, bits, family: family === 4 ? 'ipv4' : 'ipv6' };
-}
-
-function parseHost(text: string): Host | undefined {
-  const [, domain, place = ''] = /^([a-z0-9._-]{1,253})=(.+)$/i.exec(text) ?? [];
-  const at = parseEndpoint(place, DEFAULT_PORT);
-  return domain === undefined || at === undefined ? undefined : { domain: domain.toLowerCase(), at };
-}
-
-function listSetting<T>(parse: (text: string) => T | undefined, help: string, about: string): z.ZodType<T[]> {
-  const entry = z.string({ error: help }).transform((text, context): T => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: 'custom', message: help, input: text });
-    return z.NEVER;
-  });
-  const list = z.array(entry, { error: help }).max(MAX_ENTRIES, { error: `at most ${MAX_ENTRIES} entries` });
-  return list.prefault([]).meta({ about, written: [] as string[] });
 }
