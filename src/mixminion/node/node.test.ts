@@ -317,6 +317,29 @@ describe('power failures', () => {
     expect(delivered).toHaveLength(1);
   });
 
+  test('a delivery that the exits may have is offered to them at the next mix, whatever the pool sends', async () => {
+    let node = await openNode();
+    await node.receive(forUs());
+    await node.settled();
+    const power = Promise.withResolvers<never>();
+    keep = async (packet) => {
+      delivered.push(packet);
+      return await power.promise; // it fails right behind this
+    };
+    void node.mix();
+    await clock.advance(0);
+    expect(node.figures.held.pool).toBe(1);
+    disk.crash();
+    keep = async (packet) => void delivered.push(packet);
+    node = await openNode({ pool: { ...settings.pool, strategy: 'dynamic', minimum: 10 } });
+    await node.receive(forUs());
+    await mix(node);
+    expect(new Set(delivered.map(({ replayHash }) => replayHash.toString('hex'))).size).toBe(1);
+    expect(delivered).toHaveLength(2);
+    expect(node.figures).toMatchObject({ delivered: 1, held: { pool: 1 } });
+    expectSum(node);
+  });
+
   test('at any moment: nothing is lost, and no packet goes on twice', async () => {
     const packets = Array.from({ length: 40 }, (_, i) => (i % 4 === 3 ? forUs() : relayed()));
     const confirmed = new Set<number>();

@@ -51,6 +51,8 @@ export class MixNode implements PacketRoom {
   readonly #working = new Set<Promise<void>>();
   #settings: NodeSettings;
   #pool: Pooled[] = [];
+  /** What has left the pool for the exits, which may have it or not: it is offered before they do anything else. */
+  #deliveries: Delivery[] = [];
   #toOpen: number[];
   #arrived = 0;
   /** Packets of the batch under way that are nowhere else yet. */
@@ -132,7 +134,7 @@ export class MixNode implements PacketRoom {
 
   /** At every moment: accepted = forwarded + delivered + all that was dropped + all that is held. */
   get figures(): NodeFigures {
-    const pool = this.#pool.length + this.#leaving;
+    const pool = this.#pool.length + this.#leaving + this.#deliveries.length;
     const held = { arrived: this.#arrived, pool, outgoing: this.#outgoing.size };
     return { ...this.#census.figures, held };
   }
@@ -247,8 +249,9 @@ export class MixNode implements PacketRoom {
   }
 
   #takeUp({ number, to, queued }: Pooled & { readonly queued: number }): void {
-    if (to.kind === 'relay' && queued > 0) this.#outgoing.add({ number, queued }, hopOf(to));
-    else this.#pool.push({ number, to });
+    if (queued === 0) this.#pool.push({ number, to });
+    else if (to.kind === 'relay') this.#outgoing.add({ number, queued }, hopOf(to));
+    else this.#deliveries.push({ number, to });
   }
 
   async #mix(): Promise<void> {
@@ -261,28 +264,28 @@ export class MixNode implements PacketRoom {
     this.#leaving += batch.length;
 
     const now = clock.now();
-    const relays = batch.filter(isRelay);
     await this.#spool.leave(
-      relays.map(({ number }) => number),
+      batch.map(({ number }) => number),
       now,
     );
-    for (const relay of relays) this.#takeUp({ ...relay, queued: now });
-    this.#leaving -= relays.length;
-    await this.#deliver(batch.filter(isDelivery));
-    this.#parts.mixed?.(nextHops(relays));
+    for (const left of batch) this.#takeUp({ ...left, queued: now });
+    this.#leaving -= batch.length;
+    await this.#deliver();
+    this.#parts.mixed?.(nextHops(batch.filter(isRelay)));
     this.#track(this.#send());
   }
 
   /** First the exits have them, then they are forgotten here, and only then may the exits go to work. */
-  async #deliver(batch: readonly Delivery[]): Promise<void> {
+  async #deliver(): Promise<void> {
     const handedOver: number[] = [];
-    const left = [...batch];
+    const left = this.#deliveries.splice(0);
+    this.#leaving += left.length;
     const lane = async () => {
       for (let next = left.shift(); next; next = left.shift()) {
         const outcome = await this.#handOver(next);
         if (outcome === 'handed-over') handedOver.push(next.number);
         else this.#leaving -= 1;
-        if (outcome === 'put-off') this.#pool.push(next); // offered again at a later mix
+        if (outcome === 'put-off') this.#deliveries.push(next); // offered again at the next mix
       }
     };
     await Promise.all(Array.from({ length: MAX_DELIVERIES }, lane));
@@ -349,8 +352,4 @@ function nextHops(relays: readonly Relay[]): HopAddress[] {
 
 function isRelay(pooled: Pooled): pooled is Relay {
   return pooled.to.kind === 'relay';
-}
-
-function isDelivery(pooled: Pooled): pooled is Delivery {
-  return pooled.to.kind === 'deliver';
 }
