@@ -18,18 +18,19 @@ export interface Part {
   readonly bare?: boolean;
 }
 
-/** A multipart/mixed message: the header fields in order, the text, the other parts. CRLF at all line ends. */
+/** A message of many parts: the header fields in order, the text, the other parts. CRLF at all line ends. */
 export function writeMime(
   fields: readonly (readonly [name: string, value: string])[],
   text: string,
   parts: readonly Part[],
   random: Random,
+  type = 'multipart/mixed',
 ): Buffer {
   const boundary = `=_${toHex(random.bytes(16))}`;
   const head = [
     ...fields.map(([name, value]) => `${name}: ${encodeField(value)}`),
     'MIME-Version: 1.0',
-    `Content-Type: multipart/mixed; boundary="${boundary}"`,
+    `Content-Type: ${type}; boundary="${boundary}"`,
   ];
   const lines = text.replace(/\r\n?|\n/g, CRLF);
   const sections: (string | Uint8Array)[] = [`${head.join(CRLF)}${CRLF}${CRLF}`];

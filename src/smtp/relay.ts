@@ -1,9 +1,13 @@
 // Hands one RFC 5322 message to a relay host over SMTP. The message goes as it is: line ends become CR LF, a dot that
 // begins a line is doubled on its way, and nothing else is touched.
 
+import type { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { Readable } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import SmtpConnection from 'nodemailer/lib/smtp-connection';
 import { asBuffer } from '../base/bytes.ts';
-import { messageOf } from '../base/errors.ts';
+import { codeOf, messageOf } from '../base/errors.ts';
 import { type Clock, MINUTE, SECOND } from '../base/time.ts';
 import { openSocket } from '../net/dial.ts';
 import { type Endpoint, formatEndpoint, isLoopback } from '../net/endpoint.ts';
@@ -21,8 +25,15 @@ const MAX_REPLY_TEXT = 200;
 
 export interface RelayHost {
   readonly endpoint: Endpoint;
-  /** `none` is for relays on this machine alone. */
-  readonly tls: 'none' | 'starttls' | 'implicit';
+  /**
+   * `none` is for relays on this machine alone. `starttls` and `implicit` want a good certificate. `encrypted` takes any, and `offered`
+   * takes any where there is TLS and goes without where there is none: RFC 7435, for mail servers of the world.
+   */
+  readonly tls: 'none' | 'offered' | 'encrypted' | 'starttls' | 'implicit';
+  /** The name in its certificate, where that is not the endpoint's host. */
+  readonly name?: string;
+  /** Asked before anything is sent over TLS; false: this is not the right server. */
+  readonly judge?: (certificate: X509Certificate) => boolean;
   readonly user?: string;
   readonly password?: string;
   /** PEM certificates to trust in place of the system's. */
@@ -37,11 +48,19 @@ export interface RelayRequest {
   readonly from: string;
   /** Envelope recipients, one at least. */
   readonly to: readonly string[];
-  readonly message: Uint8Array;
+  readonly message: Uint8Array | MessageStream;
   readonly clock: Clock;
   /** For all of it, ms; 5 minutes when not given. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+}
+
+/** A message that is too long to be whole in memory. */
+export interface MessageStream {
+  readonly size: number;
+  /** Some octets are beyond ASCII. */
+  readonly eightBit: boolean;
+  readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 export interface Relayed {
@@ -62,19 +81,35 @@ export async function relayMail(request: RelayRequest): Promise<Relayed> {
       remedy: 'use TLS ("starttls" or "implicit"), or a relay on this machine',
     });
   signal?.throwIfAborted();
-  const connection = await open(request, clock.now() + timeout);
+  const until = clock.now() + timeout;
   const cut = new AbortController();
   const cancel = clock.timer(timeout, () => cut.abort(new Error('the relay is too slow')));
+  const stop = AbortSignal.any(signal ? [signal, cut.signal] : [cut.signal]);
+  let connection = await open(request, until);
   try {
-    return await converse(connection, request, AbortSignal.any(signal ? [signal, cut.signal] : [cut.signal]));
+    try {
+      await greet(connection, request, stop);
+    } catch (error) {
+      // A server whose TLS does not work gets mail all the same, where one that had none would.
+      if (tls !== 'offered' || stop.aborted || !(error instanceof SmtpRelayError && codeOf(error.cause) === 'ETLS'))
+        throw error;
+      connection.close();
+      connection = await open(request, until, true);
+      await greet(connection, request, stop);
+    }
+    return await converse(connection, request, stop);
   } finally {
     cancel();
     connection.close();
   }
 }
 
-async function open({ relay, hostname, clock }: RelayRequest, until: number): Promise<SmtpConnection> {
-  const { endpoint, tls, ca } = relay;
+async function open(
+  { relay, hostname, clock }: RelayRequest,
+  until: number,
+  inTheClear = false,
+): Promise<SmtpConnection> {
+  const { endpoint, tls, ca, name } = relay;
   const timeout = Math.max(1, until - clock.now());
   const socket = await openSocket({ to: endpoint, clock, timeout: Math.min(CONNECT_TIME, timeout) }).catch(
     (error: unknown) => {
@@ -86,10 +121,15 @@ async function open({ relay, hostname, clock }: RelayRequest, until: number): Pr
     port: endpoint.port,
     connection: socket,
     secure: tls === 'implicit',
-    requireTLS: tls === 'starttls',
-    ignoreTLS: tls === 'none',
+    requireTLS: tls === 'starttls' || tls === 'encrypted',
+    ignoreTLS: tls === 'none' || inTheClear,
     name: hostname,
-    tls: { minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) },
+    tls: {
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: tls !== 'offered' && tls !== 'encrypted',
+      ...(name === undefined || isIP(name) !== 0 ? {} : { servername: name }),
+      ...(ca === undefined ? {} : { ca }),
+    },
     connectionTimeout: timeout,
     greetingTimeout: timeout,
     socketTimeout: timeout,
@@ -99,8 +139,8 @@ async function open({ relay, hostname, clock }: RelayRequest, until: number): Pr
   });
 }
 
-async function converse(connection: SmtpConnection, request: RelayRequest, signal: AbortSignal): Promise<Relayed> {
-  const { relay, from, to, message } = request;
+/** One step of the conversation, which fails when the connection breaks or `signal` says so. */
+function stepper(connection: SmtpConnection, signal: AbortSignal) {
   const broken = new Promise<never>((_resolve, reject) => {
     connection.on('error', reject);
     connection.on('end', () => reject(new Error('the relay closed the connection')));
@@ -108,23 +148,41 @@ async function converse(connection: SmtpConnection, request: RelayRequest, signa
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
   broken.catch(() => {}); // it may break when nobody waits any more
-  const step = <T>(act: (done: (error?: Error | null, value?: T) => void) => void) =>
+  return <T>(act: (done: (error?: Error | null, value?: T) => void) => void) =>
     Promise.race([
       broken,
       new Promise<T | undefined>((resolve, reject) => act((error, value) => (error ? reject(error) : resolve(value)))),
     ]);
+}
+
+async function greet(connection: SmtpConnection, { relay }: RelayRequest, signal: AbortSignal): Promise<void> {
+  const step = stepper(connection, signal);
   try {
     await step((done) => connection.connect(done));
-    const { user, password } = relay;
+    const { user, password, judge } = relay;
+    const { _socket: socket } = connection;
+    if (judge !== undefined && socket instanceof TLSSocket) {
+      const certificate = socket.getPeerX509Certificate();
+      if (certificate === undefined || !judge(certificate))
+        throw new Error('the server shows another key than it should');
+    }
     if (user !== undefined && password !== undefined)
       await step((done) => connection.login({ user, pass: password }, done));
   } catch (cause) {
     throw signal.aborted ? stopped(signal) : new SmtpRelayError('later', messageOf(cause), { cause });
   }
+}
+
+async function converse(connection: SmtpConnection, request: RelayRequest, signal: AbortSignal): Promise<Relayed> {
+  const { from, to, message } = request;
+  const step = stepper(connection, signal);
   try {
-    const use8BitMime = message.some((octet) => octet >= FIRST_EIGHT_BIT);
-    const envelope = { from, to: [...to], size: message.byteLength, use8BitMime };
-    const sent = await step<Refusals>((done) => connection.send(envelope, asBuffer(message), done));
+    const whole = message instanceof Uint8Array;
+    const size = whole ? message.byteLength : message.size;
+    const use8BitMime = whole ? message.some((octet) => octet >= FIRST_EIGHT_BIT) : message.eightBit;
+    const envelope = { from, to: [...to], size, use8BitMime };
+    const octets = whole ? asBuffer(message) : Readable.from(message.chunks, { objectMode: false });
+    const sent = await step<Refusals>((done) => connection.send(envelope, octets, done));
     connection.quit();
     const refused = refusals(sent);
     const lost = new Set(refused.map((refusal) => refusal.to));
