@@ -19,8 +19,15 @@ const VERSION_LINE = Buffer.from('MMTP 0.3\r\n');
 export type Command =
   /** Make ready: the node's packet key in PKCS#1 DER, in hex. */
   | { readonly make: { readonly packets: number; readonly nextHops: number; readonly packetKey: string } }
-  /** Send `packets` of them over so many connections, and say when all have come out. */
-  | { readonly send: { readonly packets: number; readonly connections: number; readonly port: number } };
+  /** Send `packets` of them over so many connections, at most `rate` a second, and say when all have come out. */
+  | { readonly send: Sending };
+
+interface Sending {
+  readonly packets: number;
+  readonly connections: number;
+  readonly port: number;
+  readonly rate: number;
+}
 
 export type Message =
   | { readonly made: true }
@@ -105,7 +112,7 @@ async function startSink(tls: { cert: string; key: string }): Promise<number> {
   return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }
 
-async function send({ packets, connections, port }: { packets: number; connections: number; port: number }) {
+async function send({ packets, connections, port, rate }: Sending) {
   const before = process.cpuUsage();
   departures.length = 0;
   arrivals.length = 0;
@@ -115,8 +122,23 @@ async function send({ packets, connections, port }: { packets: number; connectio
   });
   const batch = prepared.splice(0, packets);
   const sockets = await Promise.all(Array.from({ length: connections }, () => openLink(port)));
-  for (const socket of sockets) feed(socket, batch);
+  const lanes = sockets.map(openLane);
+  const start = performance.now();
+  // As many as are due, each on the connection with the most room.
+  const feed = () => {
+    const due = Math.min(packets, (rate * (performance.now() - start)) / 1000);
+    for (let lane = roomiest(lanes); departures.length < due && lane.room > 0; lane = roomiest(lanes)) {
+      const packet = batch.pop();
+      if (packet === undefined) return;
+      lane.room -= 1;
+      departures.push(performance.now());
+      lane.socket.write(Buffer.concat([Buffer.from('SEND\r\n'), packet.header, shared, packet.hash]));
+    }
+  };
+  for (const lane of lanes) lane.answered = feed;
+  const ticks = setInterval(feed, 1);
   await done;
+  clearInterval(ticks);
   const ms = Math.max(...arrivals.slice(-1)) - Math.min(...departures.slice(0, 1));
   for (const socket of sockets) socket.destroy();
   const { user, system } = process.cpuUsage(before);
@@ -138,21 +160,27 @@ async function openLink(port: number): Promise<TLSSocket> {
   return socket;
 }
 
-/** Keeps six packets on their way. */
-function feed(socket: TLSSocket, batch: Prepared[]): void {
-  let answered = 0;
-  const next = () => {
-    const packet = batch.shift();
-    if (packet === undefined) return;
-    departures.push(performance.now());
-    socket.write(Buffer.concat([Buffer.from('SEND\r\n'), packet.header, shared, packet.hash]));
-  };
+interface Lane {
+  readonly socket: TLSSocket;
+  /** Packets that may still go before an answer comes. */
+  room: number;
+  answered: () => void;
+}
+
+function openLane(socket: TLSSocket): Lane {
+  const lane: Lane = { socket, room: WINDOW, answered: () => {} };
+  let octets = 0;
   socket.on('data', (chunk: Buffer) => {
-    const before = Math.floor(answered / ANSWER_LENGTH);
-    answered += chunk.length;
-    for (let i = before; i < Math.floor(answered / ANSWER_LENGTH); i += 1) next();
+    const before = Math.floor(octets / ANSWER_LENGTH);
+    octets += chunk.length;
+    lane.room += Math.floor(octets / ANSWER_LENGTH) - before;
+    lane.answered();
   });
-  for (let i = 0; i < WINDOW; i += 1) next();
+  return lane;
+}
+
+function roomiest(lanes: readonly Lane[]): Lane {
+  return lanes.reduce((best, lane) => (lane.room > best.room ? lane : best));
 }
 
 process.on('message', async (command: Command) => {

@@ -17,7 +17,7 @@ import { KeepingError } from '../disk/errors.ts';
 const PAGE = 4096;
 const PAGE_HEADER = 16;
 const ENTRY = 20;
-export const SLOTS_PER_PAGE = (PAGE - PAGE_HEADER) / ENTRY;
+const SLOTS_PER_PAGE = (PAGE - PAGE_HEADER) / ENTRY;
 const MAGIC = Buffer.from('PSTREP01');
 const SALT = 16;
 /** Bits of a prefix. 2^24 pages have some three thousand million entries. */

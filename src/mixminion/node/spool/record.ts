@@ -8,7 +8,7 @@ import { RoutingType } from '../../packet/routing.ts';
 // length of the body (4) | CRC-32 of what follows (4) | type (1) | 0 (3) | body
 export const RECORD_HEADER = 12;
 /** Octets of a body: a packet with what is known of it, or a list of packets. */
-export const MAX_BODY = 4 * 1024 * 1024;
+const MAX_BODY = 4 * 1024 * 1024;
 /** Packets that one list names. */
 export const MAX_LIST = 500_000;
 
@@ -46,7 +46,7 @@ export type Destination =
 export type SpoolRecord =
   /** A packet came in, as it was on the wire. */
   | { readonly type: 'arrived'; readonly number: number; readonly octets: Buffer }
-  /** It was opened and lies in the pool, or, from the time `queued` on (0: not yet), waits for its next hop. */
+  /** It was opened and lies in the pool, or, from the time `queued` on (0: not yet), waits behind it. */
   | ({
       readonly type: 'held';
       readonly number: number;
@@ -54,7 +54,7 @@ export type SpoolRecord =
       readonly to: Destination;
       readonly octets: Buffer;
     } & Burnt)
-  /** These left the pool at the time `queued` and wait for their next hops. */
+  /** These left the pool at the time `queued` and wait for their next hops, or for the exits to have them. */
   | { readonly type: 'left'; readonly queued: number; readonly numbers: readonly number[] }
   /** Nothing more is to be done with these. */
   | { readonly type: 'gone'; readonly numbers: readonly number[] }

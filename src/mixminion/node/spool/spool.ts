@@ -15,7 +15,7 @@ const SLACK_SHARE = 2;
 
 export type Held = Extract<SpoolRecord, { type: 'held' }>;
 
-/** A packet that waits: in the pool while `queued` is 0, then for its next hop, since that time. */
+/** A packet that waits: in the pool while `queued` is 0, then, since that time, for its next hop or the exits. */
 export interface Waiting {
   readonly number: number;
   readonly queued: number;
@@ -66,8 +66,8 @@ export class Spool {
 
   /** Opens the spool of a disk; KeepingError or errors of the file system when that cannot be. */
   static async open(disk: Disk, options: SpoolOptions): Promise<{ spool: Spool; recovered: Recovered }> {
-    const entries = new Map<number, Entry>();
-    const destinations = new Map<number, Destination>();
+    // A number may come again after a restart: what is known of a packet begins anew with its arrival.
+    const entries = new Map<number, Entry & { readonly to?: Destination }>();
     const visit = (record: SpoolRecord, place: Place) => {
       if (record.type === 'held' || record.type === 'spent') options.burnt(record);
       switch (record.type) {
@@ -75,8 +75,7 @@ export class Spool {
           entries.set(record.number, { place, queued: 0 });
           break;
         case 'held':
-          entries.set(record.number, { place, queued: record.queued });
-          destinations.set(record.number, copyOf(record.to));
+          entries.set(record.number, { place, queued: record.queued, to: copyOf(record.to) });
           break;
         case 'left':
           for (const number of record.numbers) {
@@ -95,12 +94,13 @@ export class Spool {
     const { journal, damaged } = await Journal.open(disk, visit, options.segmentSize);
     const waiting: Waiting[] = [];
     const arrived: number[] = [];
-    for (const [number, { queued }] of entries) {
-      const to = destinations.get(number);
+    const alive = new Map<number, Entry>();
+    for (const [number, { place, queued, to }] of entries) {
+      alive.set(number, { place, queued });
       if (to === undefined) arrived.push(number);
       else waiting.push({ number, queued, to });
     }
-    return { spool: new Spool(journal, options, entries), recovered: { arrived, waiting, damaged } };
+    return { spool: new Spool(journal, options, alive), recovered: { arrived, waiting, damaged } };
   }
 
   /** Octets of the packets that are alive. */
