@@ -275,6 +275,36 @@ test('what is for the node itself does not leave it', async () => {
   expectSum(node);
 });
 
+// spec: mixminion-server 2, 3
+test('packets for an old key are taken as long as it is in force, and its replay log goes with it', async () => {
+  const node = await openNode();
+  await node.useKeys([keys.next, keys.own]);
+  const packet = relayed();
+  for (let copy = 0; copy < 2; copy += 1) await node.receive(Buffer.from(packet));
+  await node.receive(packetOver([pathNode('own', keys.next), next]));
+  await mix(node);
+  expect(node.figures).toMatchObject({ forwarded: 2, dropped: { replay: 1 } });
+  await node.useKeys([keys.next]);
+  await node.receive(relayed());
+  await node.settled();
+  expect(node.figures.dropped).toEqual({ replay: 1, undecryptable: 1 });
+  expect((await disk.list()).filter((name) => name.startsWith('replay-'))).toHaveLength(1);
+});
+
+test('a pool that keeps some back keeps them over a failure', async () => {
+  const pool = { strategy: 'dynamic', interval: MINUTE, minimum: 3, rate: 0.5 } as const;
+  let node = await openNode({ pool });
+  for (let i = 0; i < 10; i += 1) await node.receive(relayed());
+  await mix(node);
+  expect([sent.length, node.figures.held.pool]).toEqual([5, 5]);
+  disk.crash();
+  node = await openNode({ pool });
+  await mix(node);
+  expect([sent.length, node.figures.held.pool]).toEqual([7, 3]);
+  await mix(node);
+  expect(sent).toHaveLength(7);
+});
+
 test('a full spool takes nothing, and says so', async () => {
   const node = await openNode({ spoolSize: 40_000 });
   expect(await node.receive(relayed())).toBe('received');

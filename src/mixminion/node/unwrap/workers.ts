@@ -1,12 +1,13 @@
 // Opens packets in worker threads, one for each core: the RSA of a hop takes most of a node's time.
 
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RsaPrivateKey } from '../../../crypto/rsa.ts';
 import { KeepingError } from '../disk/errors.ts';
 import { memoryOf, type Reply, type Request, unpack } from './protocol.ts';
 import type { Opened, Unopened, Unwrapper } from './unwrapper.ts';
 
-const SCRIPT = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const SCRIPT = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
 /** `threads`: how many; one for each core is as fast as it gets. */
 export function workerUnwrapper(threads: number): Unwrapper {
