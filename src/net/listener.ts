@@ -1,7 +1,7 @@
 // A listening port, TLS or plain: counts who is connected, turns away the surplus, and hands each conversation to a counter.
 
 import { type AddressInfo, createServer as createPlainServer, type Server as PlainServer, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import { codeOf } from '../base/errors.ts';
 import { type Clock, SECOND, sleep, systemClock } from '../base/time.ts';
 import { Connection } from './connection.ts';
@@ -23,12 +23,12 @@ export interface ListenOptions {
   readonly limits: ConnectionLimits;
   /** `TLSv1.2` unless somebody in a laboratory needs less. */
   readonly minVersion?: 'TLSv1' | 'TLSv1.2' | 'TLSv1.3';
-  /** What a protocol wants of TLS besides: other ciphers, Diffie-Hellman parameters. */
-  readonly tls?: SecureContextOptions;
+  /** What a protocol wants of TLS besides: other ciphers, Diffie-Hellman parameters, certificates of clients. */
+  readonly tls?: TlsOptions;
   readonly clock?: Clock;
   readonly handshakeTimeout?: number;
-  /** Called for each conversation; the connection is closed when it settles. */
-  serve(connection: Connection): Promise<void>;
+  /** Called for each conversation; the connection is closed when it settles. `socket` is for what TLS knows of the peer. */
+  serve(connection: Connection, socket: Socket): Promise<void>;
   /** Told of each connection that was turned away and why. */
   refused?(reason: 'too-many' | 'too-many-from-address' | 'handshake' | 'accept'): void;
 }
@@ -133,7 +133,7 @@ export class Listener {
     this.#open.add(connection);
     if (this.#closing) connection.leave(); // its handshake ended too late
     try {
-      await this.#options.serve(connection);
+      await this.#options.serve(connection, socket);
       await connection.close();
     } catch {
       connection.destroy(); // `serve` answers for its own errors; what comes here is a peer that is gone
@@ -152,7 +152,7 @@ function tlsServer(options: ListenOptions, identity: TlsIdentity): TlsServer {
   });
 }
 
-function secrets({ minVersion = 'TLSv1.2', tls }: ListenOptions, identity: TlsIdentity): SecureContextOptions {
+function secrets({ minVersion = 'TLSv1.2', tls }: ListenOptions, identity: TlsIdentity): TlsOptions {
   const ciphers = minVersion === 'TLSv1' ? 'DEFAULT@SECLEVEL=0' : FORWARD_SECRET;
   return { key: identity.key, cert: identity.certificate, minVersion, ciphers, ...tls };
 }

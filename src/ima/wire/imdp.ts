@@ -77,6 +77,22 @@ export function parseResult(line: string): Result {
   return { kind: 'note', text: line };
 }
 
+/** Without the LF. */
+export function formatResult(result: Result): string {
+  switch (result.kind) {
+    case 'final':
+      return result.final;
+    case 'ok':
+      return `OK ${result.address}`;
+    case 'fail':
+      return result.text === '' ? `FAIL ${result.address}` : `FAIL ${result.address} ${result.text}`;
+    case 'no-recipient':
+      return `NORECIPIENT ${result.addresses.join(' ')}`;
+    case 'note':
+      return `NOTE ${result.text}`;
+  }
+}
+
 /**
  * A handler's line as it goes over the wire: unchanged but for control characters, its length, and a bare final word.
  * spec: ima 2.3

@@ -1,0 +1,97 @@
+// The routing table: which command gets the mail of which address. Pure.   spec: ima 2.6
+
+import { ImaError } from '../errors.ts';
+import { distinctAddresses, hostOf, isAddress, isHostpart, sameForm } from '../wire/names.ts';
+import { type Command, parseCommand, splitWords } from './words.ts';
+
+const MAX_ENTRIES = 100_000;
+const MAX_DEPTH = 10;
+const ALIAS = 'alias:';
+
+interface Entry {
+  matches(address: string): boolean;
+  readonly target: Command | { readonly alias: readonly string[] };
+}
+
+/** Where the mail of one address goes in the end. */
+export interface Route {
+  readonly address: string;
+  readonly command: Command;
+}
+
+export class RoutingTable {
+  readonly #entries: readonly Entry[];
+
+  constructor(entries: readonly Entry[]) {
+    this.#entries = entries;
+  }
+
+  /**
+   * All that the address stands for: itself, or the members of its alias, each once. Undefined when it has no entry. Throws ImaError
+   * `table` when an alias leads in a circle, too deep, or nowhere.
+   */
+  routes(address: string): readonly Route[] | undefined {
+    if (this.#find(address) === undefined) return undefined;
+    const routes = this.#follow(address, []);
+    const names = distinctAddresses(routes.map((route) => route.address));
+    return names.map((name) => routes.find((route) => route.address === name) as Route);
+  }
+
+  has(address: string): boolean {
+    return this.#find(address) !== undefined;
+  }
+
+  #find(address: string): Entry | undefined {
+    return this.#entries.find((entry) => entry.matches(address));
+  }
+
+  #follow(address: string, above: readonly string[]): Route[] {
+    const form = sameForm(address);
+    if (above.includes(form)) throw new ImaError('table', `the alias ${address} leads back to itself`);
+    if (above.length > MAX_DEPTH) throw new ImaError('table', `the alias ${above[0]} leads too deep`);
+    const target = this.#find(address)?.target;
+    if (target === undefined) throw new ImaError('table', `an alias names ${address}, which has no entry`);
+    if (!('alias' in target)) return [{ address, command: target }];
+    return target.alias.flatMap((member) => this.#follow(member, [...above, form]));
+  }
+}
+
+/** Throws ImaError `table` with the number of the line. */
+export function parseTable(text: string, file = 'the routing table'): RoutingTable {
+  const entries: Entry[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    const content = line.trim();
+    if (content === '' || content.startsWith('#')) continue;
+    try {
+      entries.push(parseEntry(content));
+    } catch (error) {
+      if (!(error instanceof ImaError)) throw error;
+      throw new ImaError('table', `${file}, line ${index + 1}: ${error.message}`, { cause: error });
+    }
+    if (entries.length > MAX_ENTRIES) throw new ImaError('table', `${file} has more than ${MAX_ENTRIES} entries`);
+  }
+  return new RoutingTable(entries);
+}
+
+function parseEntry(line: string): Entry {
+  const [, pattern = '', rest = ''] = /^(\S+)\s+(.+)$/s.exec(line) ?? [];
+  const matches = parsePattern(pattern);
+  if (!rest.startsWith(ALIAS)) return { matches, target: parseCommand(rest) };
+  const alias = splitWords(rest.slice(ALIAS.length));
+  if (alias.length === 0 || !alias.every(isAddress)) throw new ImaError('table', 'an alias stands for addresses');
+  return { matches, target: { alias } };
+}
+
+function parsePattern(pattern: string): Entry['matches'] {
+  if (pattern.startsWith('@') && isHostpart(pattern.slice(1))) {
+    const host = pattern.slice(1).toLowerCase();
+    return (address) => hostOf(address) === host;
+  }
+  if (pattern.endsWith('@*') && isAddress(`${pattern.slice(0, -1)}x`)) {
+    const start = sameForm(pattern.slice(0, -1));
+    return (address) => sameForm(address).startsWith(start);
+  }
+  if (!isAddress(pattern)) throw new ImaError('table', 'it begins with an address, @HOST or NAME@*');
+  const form = sameForm(pattern);
+  return (address) => sameForm(address) === form;
+}
