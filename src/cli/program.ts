@@ -9,6 +9,7 @@ import { AlreadySaid, makeCommand, UsageError } from './command.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { immpCommand } from './immp.ts';
 import { mixCommand } from './mix.ts';
 import { directoryCommand } from './mix-directory.ts';
 import { exportCommand, importCommand } from './move.ts';
@@ -16,6 +17,7 @@ import { harmless, print } from './output.ts';
 import { pinsCommand } from './pins.ts';
 import { serveCommand } from './serve.ts';
 import { smallmailCommand } from './smallmail.ts';
+import { smtpCommand } from './smtp.ts';
 import { verifyCommand } from './verify.ts';
 
 const OK = 0;
@@ -28,8 +30,10 @@ const groups: readonly (() => Command)[] = [
   demoCommand,
   smallmailCommand,
   cmtpCommand,
+  immpCommand,
   mixCommand,
   directoryCommand,
+  smtpCommand,
   pinsCommand,
   configCommand,
   doctorCommand,

@@ -95,7 +95,7 @@ describe('what is wrong with a file', () => {
     ].join('\n');
     expect(problems(text)).toEqual([
       '2 office.nam: there is no such setting; did you mean name?',
-      '3 office.message_size: there is no such setting here; it belongs in [smallmail] or [immp]',
+      '3 office.message_size: there is no such setting here; it belongs in [smallmail] or [immp] or [smtp]',
       '4 smallmial: there is no such setting; did you mean smallmail?',
       '6 log.level: write one of "debug", "info", "warn", "error"',
       expect.stringContaining('8 health.listen: only loopback addresses'),

@@ -62,11 +62,19 @@ class OpenGateway implements OpenCounter<SmtpSettings> {
   readonly #carrier: Carrier;
   readonly #ports = new Ports();
   readonly #endOutgoing: () => void;
+  readonly #count: (outcome: string) => void;
+  readonly #refused: (reason: string) => void;
   readonly #mail: Readonly<Record<Role, MailPort>>;
   #desk: Desk;
 
   constructor(carrier: Carrier, spool: Spool, house: House, settings: SmtpSettings) {
     this.#carrier = carrier;
+    const { metrics } = house.post;
+    const count = metrics.counter('postern_smtp_in_total', 'Messages handed in over SMTP', ['outcome']);
+    this.#count = (outcome) => count({ outcome });
+    const help = 'Connections turned away at the SMTP ports';
+    const refused = metrics.counter('postern_smtp_refused_connections_total', help, ['reason']);
+    this.#refused = (reason) => refused({ reason });
     this.#desk = this.#makeDesk(house, settings);
     const failed = (reason: string) => house.post.log.debug('smtp.conversation-broke', { reason });
     const parts = { spool, desk: () => this.#desk, failed };
@@ -106,12 +114,10 @@ class OpenGateway implements OpenCounter<SmtpSettings> {
   }
 
   #makeDesk({ post, hostname }: House, settings: SmtpSettings): Desk {
-    return new Desk({ post, hostname, settings, carrier: this.#carrier });
+    return new Desk({ post, hostname, settings, carrier: this.#carrier, count: this.#count });
   }
 
   #portsOf({ post, identity }: House, settings: SmtpSettings): Port[] {
-    const help = 'Connections turned away at the SMTP ports';
-    const refused = post.metrics.counter('postern_smtp_refused_connections_total', help, ['reason']);
     const port = (role: Role, what: string, at: Endpoint): Port => ({
       what,
       at,
@@ -119,7 +125,7 @@ class OpenGateway implements OpenCounter<SmtpSettings> {
       clock: post.clock,
       ...(role === 'submissions' ? { identity } : {}),
       serve: (connection) => this.#mail[role].serve(connection),
-      refused: (reason) => refused({ reason }),
+      refused: this.#refused,
     });
     return [
       ...settings.listen.map((at) => port('exchange', 'for mail servers', at)),

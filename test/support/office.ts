@@ -30,6 +30,7 @@ const ANY_PORT: Readonly<Record<string, string>> = {
   smallmail: 'listen = ["127.0.0.1:0"]',
   cmtp: 'listen = ["127.0.0.1:0"]\nlisten_tls = ["127.0.0.1:0"]',
   immp: 'listen = ["127.0.0.1:0"]',
+  smtp: 'listen = ["127.0.0.1:0"]\nlisten_submission = ["127.0.0.1:0"]\nlisten_submissions = ["127.0.0.1:0"]',
 };
 
 /** A data folder whose configuration listens on ports that the system chooses, plus `config`. */

@@ -30,6 +30,8 @@ export interface DeskParts {
   readonly hostname: string;
   readonly settings: SmtpSettings;
   readonly carrier: Carrier;
+  /** Told of each message: `accepted`, `refused` or `later`. */
+  count(outcome: string): void;
 }
 
 export interface Envelope {
@@ -49,7 +51,6 @@ export class Desk {
   readonly #guesses: KeyedBuckets;
   readonly #passwords: KeyedBuckets;
   readonly #long = new Slots(LONG_AT_ONCE);
-  readonly #count: (outcome: string) => void;
 
   constructor(parts: DeskParts) {
     const { post, settings, hostname } = parts;
@@ -58,8 +59,6 @@ export class Desk {
     this.#mail = new KeyedBuckets(settings.mail_rate, post.clock);
     this.#guesses = new KeyedBuckets(settings.unknown_rate, post.clock);
     this.#passwords = new KeyedBuckets(settings.password_rate, post.clock);
-    const count = post.metrics.counter('postern_smtp_in_total', 'Messages handed in over SMTP', ['outcome']);
-    this.#count = (outcome) => count({ outcome });
   }
 
   /** The user's address, when the password is his. Throws Refusal. */
@@ -112,10 +111,10 @@ export class Desk {
       } finally {
         if (spooled.long) this.#long.give();
       }
-      this.#count('accepted');
+      this.#parts.count('accepted');
     } catch (error) {
       const refusal = error instanceof Refusal ? error : REFUSED.trouble();
-      this.#count(refusal.responseCode < 500 ? 'later' : 'refused');
+      this.#parts.count(refusal.responseCode < 500 ? 'later' : 'refused');
       if (!(error instanceof Refusal)) this.#parts.post.log.error('smtp.accept-failed', { reason: messageOf(error) });
       throw refusal;
     } finally {

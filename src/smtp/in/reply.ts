@@ -10,6 +10,7 @@ export class Refusal extends Error {
 }
 
 export const REFUSED = {
+  stranger: () => new Refusal(530, '5.7.0 Log in first, over TLS'),
   sender: () => new Refusal(553, '5.1.7 That is no address'),
   otherSender: () => new Refusal(553, '5.7.1 Send from the address that you logged in with'),
   address: () => new Refusal(553, '5.1.3 That is no address'),

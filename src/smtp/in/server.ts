@@ -59,7 +59,17 @@ export class MailPort {
       hideSMTPUTF8: true,
       maxCommandLength: MAX_COMMAND,
       disableReverseLookup: true,
+      heloResponse: '%s',
       logger: false,
+      onConnect(session, callback) {
+        // Whoever is offered AUTH before TLS is likely to send his password before TLS.
+        if (users) session.disabledCommands = role === 'submissions' ? CLOSED : [...CLOSED, 'AUTH'];
+        callback();
+      },
+      onSecure(_socket, session, callback) {
+        if (users) session.disabledCommands = CLOSED;
+        callback();
+      },
       onAuth({ username, password }, session, callback) {
         settle(
           desk()
@@ -69,6 +79,7 @@ export class MailPort {
         );
       },
       onMailFrom({ address }, session, callback) {
+        if (users && userOf(session) === undefined) return callback(REFUSED.stranger());
         settle(desk().sender(spelled(address), userOf(session), peerOf(session)), callback);
       },
       onRcptTo(address, session, callback) {

@@ -34,9 +34,9 @@ export function withoutClaims(fields: readonly Field[], hostname: string): Field
   return fields.filter((field) => {
     if (field.name !== 'authentication-results') return true;
     const [id = ''] = fieldValue(field)
-      .replace(/\([^()]*\)/g, '')
-      .replace(/^"([^"]*)"/, '$1')
+      .replace(/\([^()]*\)/g, ' ')
       .trim()
+      .replace(/^"([^"]*)"/, '$1')
       .split(/[;\s]/, 1);
     return id.toLowerCase() !== hostname.toLowerCase();
   });

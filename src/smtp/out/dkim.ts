@@ -51,14 +51,15 @@ export async function signMail(
   const signingDomain = author !== undefined && domains.includes(author) ? author : domains[0];
   if (signingDomain === undefined) return message;
   const { selector, privateKey } = key;
+  const signature = { signingDomain, selector, privateKey };
   const { signatures, errors } = await dkimSign(message, {
-    signingDomain,
-    selector,
-    privateKey,
+    ...signature, // its types ask for it here, its code looks below
     canonicalization: 'relaxed/relaxed',
     signTime: new Date(now),
+    signatureData: [signature],
   });
   const [failure] = errors;
-  if (failure !== undefined) throw new Error('a message could not be signed', { cause: failure.err });
+  if (failure !== undefined || signatures === '')
+    throw new Error('a message could not be signed', { cause: failure?.err });
   return Buffer.concat([Buffer.from(signatures.endsWith('\r\n') ? signatures : `${signatures}\r\n`), message]);
 }
