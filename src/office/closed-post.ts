@@ -8,6 +8,7 @@ import { systemResolver } from '../net/resolver.ts';
 import { LocalDelivery } from '../post/local-delivery.ts';
 import { OutgoingMail } from '../post/outgoing-mail.ts';
 import type { Post } from '../post/post.ts';
+import { Services } from '../post/services.ts';
 import type { Store } from '../store/store.ts';
 
 export function closedPost(store: Store): Post {
@@ -20,5 +21,6 @@ export function closedPost(store: Store): Post {
     resolver: systemResolver,
     local: new LocalDelivery(),
     outgoing: new OutgoingMail(),
+    services: new Services(),
   };
 }

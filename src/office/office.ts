@@ -16,6 +16,7 @@ import type { House, OpenCounter } from '../post/counter.ts';
 import { LocalDelivery } from '../post/local-delivery.ts';
 import { OutgoingMail } from '../post/outgoing-mail.ts';
 import type { Post } from '../post/post.ts';
+import { Services } from '../post/services.ts';
 import type { Store } from '../store/store.ts';
 import { readConfigFile, writeConfig } from './config-file.ts';
 import { type AskedCounter, answerQuestion } from './control-desk.ts';
@@ -104,6 +105,7 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
     ...{ store, clock, random, log, metrics, resolver },
     local: new LocalDelivery(),
     outgoing: new OutgoingMail(),
+    services: new Services(),
   };
 
   const rooms: { readonly counter: AnyCounter; readonly open: OpenCounter<unknown> }[] = [];

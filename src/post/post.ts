@@ -8,6 +8,7 @@ import type { Resolver } from '../net/resolver.ts';
 import type { Store } from '../store/store.ts';
 import type { LocalDelivery } from './local-delivery.ts';
 import type { OutgoingMail } from './outgoing-mail.ts';
+import type { Services } from './services.ts';
 
 export interface Post {
   readonly store: Store;
@@ -20,4 +21,6 @@ export interface Post {
   readonly local: LocalDelivery;
   /** The way out for ordinary mail. */
   readonly outgoing: OutgoingMail;
+  /** What counters do for each other. */
+  readonly services: Services;
 }

@@ -11,6 +11,7 @@ import { fixedResolver, type Resolver } from '../../src/net/resolver.ts';
 import { LocalDelivery } from '../../src/post/local-delivery.ts';
 import { OutgoingMail } from '../../src/post/outgoing-mail.ts';
 import type { Post } from '../../src/post/post.ts';
+import { Services } from '../../src/post/services.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 
 export interface TestPost extends Post, AsyncDisposable {
@@ -34,6 +35,7 @@ export async function openTestPost(
     resolver,
     local: new LocalDelivery(),
     outgoing: new OutgoingMail(),
+    services: new Services(),
     folder: join(folder, 'counter'),
     async [Symbol.asyncDispose]() {
       await store.close();
