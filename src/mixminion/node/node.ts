@@ -51,8 +51,10 @@ export class MixNode implements PacketRoom {
   readonly #working = new Set<Promise<void>>();
   #settings: NodeSettings;
   #pool: Pooled[] = [];
-  /** What has left the pool for the exits, which may have it or not: it is offered before they do anything else. */
+  /** What has left the pool for the exits, and they could not take yet. */
   #deliveries: Delivery[] = [];
+  /** Those of an earlier run, which the exits may have. They let nothing out before they were told of these again. */
+  readonly #maybeHad = new Set<number>();
   #toOpen: number[];
   #arrived = 0;
   /** Packets of the batch under way that are nowhere else yet. */
@@ -81,6 +83,7 @@ export class MixNode implements PacketRoom {
     this.#toOpen = [...recovered.arrived];
     this.#arrived = recovered.arrived.length;
     for (const waiting of recovered.waiting) this.#takeUp(waiting);
+    for (const { number } of this.#deliveries) this.#maybeHad.add(number);
     this.#census.accept(recovered.arrived.length + recovered.waiting.length);
     if (recovered.damaged > 0) parts.log.warn('mix.spool-cut', { places: recovered.damaged });
     parts.metrics.gauge('postern_mix_pool_packets', 'Packets in the pool', () => this.#pool.length);
@@ -285,7 +288,9 @@ export class MixNode implements PacketRoom {
         const outcome = await this.#handOver(next);
         if (outcome === 'handed-over') handedOver.push(next.number);
         else this.#leaving -= 1;
-        if (outcome === 'put-off') this.#deliveries.push(next); // offered again at the next mix
+        if (outcome === 'put-off')
+          this.#deliveries.push(next); // offered again at the next mix
+        else this.#maybeHad.delete(next.number);
       }
     };
     await Promise.all(Array.from({ length: MAX_DELIVERIES }, lane));
@@ -312,7 +317,8 @@ export class MixNode implements PacketRoom {
   }
 
   async #send(): Promise<void> {
-    await Promise.all([this.#outgoing.sendReady(), this.#parts.exits.round()]);
+    const letOut = this.#maybeHad.size === 0 ? this.#parts.exits.round() : undefined;
+    await Promise.all([this.#outgoing.sendReady(), letOut]);
     const now = this.#parts.clock.now();
     if (now - this.#sealed >= SEAL_EVERY) {
       this.#sealed = now;

@@ -67,6 +67,20 @@ test('each step of a packet outlasts a failure', async () => {
   expect(await spool.arrived(packet(6))).toBeGreaterThan(leaving);
 });
 
+test('a packet that has the number of one that is gone is not taken for it', async () => {
+  const disk = memoryDisk();
+  const first = await openSpool(disk);
+  const gone = await held(first.spool, 1);
+  await first.spool.finish([gone]);
+  disk.crash();
+  const second = await openSpool(disk);
+  const arrived = await second.spool.arrived(packet(2));
+  disk.crash();
+  const { spool, recovered } = await openSpool(disk);
+  expect(recovered).toMatchObject({ arrived: [arrived], waiting: [] });
+  expect(await spool.readArrived(arrived)).toEqual(packet(2));
+});
+
 test('what was not waited for may be lost, and nothing else', async () => {
   const disk = memoryDisk();
   const { spool } = await openSpool(disk);
