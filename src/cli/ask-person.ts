@@ -41,3 +41,14 @@ export async function writeInEditor(folder: string): Promise<string> {
     await rm(desk, { recursive: true, force: true });
   }
 }
+
+/** Asks a question that yes or no answers; undefined where there is no terminal. */
+export async function askYes(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(?:es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
+  } finally {
+    lines.close();
+  }
+}

@@ -87,11 +87,14 @@ export async function unsubscribe(session: ImmpSession, what: NodeName | string)
   await session.ask({ word: 'UNSUBSCRIBE', ...(typeof what === 'string' ? { id: what } : { node: what }) });
 }
 
-/** The armoured OpenPGP key of a domain or an account. Throws ClientError `refused` when there is none. */
-export async function keyOf(session: ImmpSession, of: Imid | string): Promise<string> {
+/** The armoured OpenPGP key of a domain or an account, and what the server says of it. Throws ClientError `refused`. */
+export async function keyOf(
+  session: ImmpSession,
+  of: Imid | string,
+): Promise<{ readonly armour: string; readonly line: string }> {
   const replies = await session.ask({ word: 'KEY REQUEST', of });
   const lines = replies.filter(({ code }) => code === '291').map(({ text }) => text);
-  return `${lines.slice(0, -1).join('\n')}\n`;
+  return { armour: `${lines.slice(0, -1).join('\n')}\n`, line: replies[0]?.text ?? '' };
 }
 
 /** A node in any of its spellings. Throws ClientError `address`. */
