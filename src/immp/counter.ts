@@ -5,6 +5,7 @@ import { isLoopback } from '../net/endpoint.ts';
 import { type Port, Ports } from '../net/ports.ts';
 import type { Counter, Danger, House, Listening, OpenCounter } from '../post/counter.ts';
 import { controls } from './controls.ts';
+import { Federation } from './federation/federation.ts';
 import { addressOwner } from './mail/from-mail.ts';
 import { Room } from './room.ts';
 import { serve } from './server.ts';
@@ -19,9 +20,15 @@ export const immp: Counter<ImmpSettings> = {
   listens: ({ listen }) => listen,
   async open(house, settings) {
     const room = await Room.open(house, settings);
+    const federation = await Federation.open(room);
     const ports = new Ports();
-    await ports.use(portsOf(room, settings));
-    return new OpenImmp(room, ports, house.post.local.register(addressOwner(room)));
+    try {
+      await ports.use(portsOf(room, settings));
+    } catch (error) {
+      await federation.close(0);
+      throw error;
+    }
+    return new OpenImmp(room, federation, ports, house.post.local.register(addressOwner(room)));
   },
 };
 
@@ -40,11 +47,13 @@ function warnings({ auth, listen }: ImmpSettings): Danger[] {
 
 class OpenImmp implements OpenCounter<ImmpSettings> {
   readonly #room: Room;
+  readonly #federation: Federation;
   readonly #ports: Ports;
   readonly #disown: () => void;
 
-  constructor(room: Room, ports: Ports, disown: () => void) {
+  constructor(room: Room, federation: Federation, ports: Ports, disown: () => void) {
     this.#room = room;
+    this.#federation = federation;
     this.#ports = ports;
     this.#disown = disown;
   }
@@ -60,11 +69,12 @@ class OpenImmp implements OpenCounter<ImmpSettings> {
   async reload(house: House, settings: ImmpSettings): Promise<void> {
     await this.#ports.use(portsOf(this.#room, settings));
     this.#room.use(house, settings);
+    await this.#federation.use();
   }
 
   async close(grace: number): Promise<void> {
     this.#disown();
-    await this.#ports.close(grace);
+    await Promise.all([this.#ports.close(grace), this.#federation.close(grace)]);
   }
 }
 

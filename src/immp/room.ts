@@ -9,6 +9,8 @@ import type { Post } from '../post/post.ts';
 import { Accounts } from './accounts.ts';
 import { Secrets } from './auth/secrets.ts';
 import { Vault } from './auth/vault.ts';
+import { CALLBACKS } from './commands/auth-cookie.ts';
+import type { FarServers } from './federation/far-servers.ts';
 import type { Delivery } from './mail/delivery.ts';
 import type { ImmpSettings } from './settings.ts';
 import type { SpoolPlace } from './spool.ts';
@@ -29,12 +31,17 @@ export class Room {
   readonly spool: SpoolPlace;
   /** Undefined where nothing goes out. */
   carrier: Carrier | undefined;
+  /** The servers of other domains; undefined where nobody talks with them. */
+  far: FarServers | undefined;
+  /** Call-backs under way. */
+  callingBack = 0;
   readonly #counted: ReturnType<Post['metrics']['counter']>;
   readonly #online = new Map<string, number>();
   #settings: ImmpSettings;
   #identity: TlsIdentity;
   #hostname: string;
   #deliveries: KeyedBuckets;
+  readonly #callBacks: KeyedBuckets;
 
   private constructor(house: House, settings: ImmpSettings, secrets: Secrets) {
     const { post } = house;
@@ -47,6 +54,7 @@ export class Room {
     this.#identity = house.identity;
     this.#hostname = house.hostname;
     this.#deliveries = new KeyedBuckets(settings.deliver_rate, post.clock);
+    this.#callBacks = new KeyedBuckets(CALLBACKS, post.clock);
     this.#counted = post.metrics.counter('postern_immp_commands_total', 'IMMP commands by outcome', [
       'word',
       'outcome',
@@ -88,6 +96,11 @@ export class Room {
   /** Takes one delivery of `who` off the rate, or says that there is none left. */
   mayDeliver(who: string): boolean {
     return this.#deliveries.take(who);
+  }
+
+  /** Takes one call-back to `domain` off the rate, or says that there is none left.   spec: immp 2.6 */
+  mayCallBack(domain: string): boolean {
+    return this.#callBacks.take(domain);
   }
 
   /** One more conversation as `account`, unless it has as many as it may; the returned function ends it. */

@@ -11,6 +11,7 @@ import {
   sizeSetting,
   textSetting,
 } from '../post/setting-kinds.ts';
+import { federationSettings } from './federation/settings.ts';
 
 export const settings = z.strictObject({
   listen: endpointsSetting(['127.0.0.1:1025'], 'Where IMMP listens. [] closes it.'),
@@ -45,6 +46,7 @@ export const settings = z.strictObject({
     '',
     'Senders from whom nobody here gets anything: IMIDs and @domains, with spaces between them.',
   ),
+  ...federationSettings,
 });
 
 export type ImmpSettings = z.infer<typeof settings>;

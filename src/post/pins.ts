@@ -20,6 +20,8 @@ export interface Pin {
   readonly lastSeen: number;
   /** Another key that the server showed since, lower-case hex: refused until the operator accepts it. */
   readonly offered?: string;
+  /** The key that the server said, under its pinned one, it will show next; lower-case hex. */
+  readonly next?: string;
 }
 
 type Stored = Omit<Pin, 'domain'>;
@@ -40,7 +42,7 @@ export class Pins {
     return found && { domain: name, ...(JSON.parse(found.value.toString()) as Stored) };
   }
 
-  /** Compares with what is pinned. A `new` one is pinned by this, a `changed` one is remembered as offered. */
+  /** Compares with what is pinned. A `new` one is pinned by this, and so is an announced one; a `changed` one is remembered as offered. */
   async check(domain: string, fingerprint: Uint8Array): Promise<PinCheck> {
     const today = startOfDay(this.#post.clock.now());
     const pin = await this.get(domain);
@@ -52,6 +54,10 @@ export class Pins {
       if (pin.lastSeen < today) await this.#put(domain, { ...pin, lastSeen: today });
       return 'match';
     }
+    if (pin.next === toHex(fingerprint)) {
+      await this.replace(domain, fingerprint, 'announced');
+      return 'match';
+    }
     if (pin.offered !== toHex(fingerprint)) await this.#put(domain, { ...pin, offered: toHex(fingerprint) });
     return 'changed';
   }
@@ -60,6 +66,13 @@ export class Pins {
   async replace(domain: string, fingerprint: Uint8Array, origin: PinOrigin): Promise<void> {
     const today = startOfDay(this.#post.clock.now());
     await this.#put(domain, { fingerprint: toHex(fingerprint), origin, firstSeen: today, lastSeen: today });
+  }
+
+  /** The server with the pinned key said that it will show this one next. Only for what came over a connection with that key. */
+  async announce(domain: string, fingerprint: Uint8Array): Promise<void> {
+    const pin = await this.get(domain);
+    if (pin === undefined || pin.next === toHex(fingerprint) || pin.fingerprint === toHex(fingerprint)) return;
+    await this.#put(domain, { ...pin, next: toHex(fingerprint) });
   }
 
   /** Pins the key that was offered; undefined when there is none. */
@@ -81,8 +94,15 @@ export class Pins {
     return pins.filter((pin) => pin !== undefined);
   }
 
-  async #put(domain: string, { fingerprint, origin, firstSeen, lastSeen, offered }: Stored): Promise<void> {
-    const stored: Stored = { fingerprint, origin, firstSeen, lastSeen, ...(offered === undefined ? {} : { offered }) };
+  async #put(domain: string, { fingerprint, origin, firstSeen, lastSeen, offered, next }: Stored): Promise<void> {
+    const stored: Stored = {
+      fingerprint,
+      origin,
+      firstSeen,
+      lastSeen,
+      ...(offered === undefined ? {} : { offered }),
+      ...(next === undefined ? {} : { next }),
+    };
     await this.#post.store.documents.put(this.#owner, domain.toLowerCase(), Buffer.from(JSON.stringify(stored)));
   }
 }

@@ -3,6 +3,7 @@
 import { uuidFrom } from '../auth/secrets.ts';
 import { readBlock } from '../block.ts';
 import { Refusal } from '../codes.ts';
+import { isCircle, readTrace } from '../federation/trace.ts';
 import { accept, admit } from '../mail/accept.ts';
 import type { Delivery } from '../mail/delivery.ts';
 import { ENVELOPE_LIMIT, ENVELOPE_NAME, ENVELOPE_TYPE, readEnvelopePart } from '../mail/envelope-part.ts';
@@ -10,7 +11,7 @@ import type { Part } from '../mail/message.ts';
 import type { Answers, OpenMessage, Session } from '../session.ts';
 import { spool } from '../spool.ts';
 import type { CommandOf } from '../wire/forms.ts';
-import { accountName, formatImid, type NodeName } from '../wire/imid.ts';
+import { accountName, formatImid, type NodeName, node } from '../wire/imid.ts';
 import { delivered, queued } from '../wire/texts.ts';
 import type { Handler } from './command.ts';
 import { keepDraft } from './mbox-store.ts';
@@ -34,13 +35,14 @@ export const deliver: Handler<'DELIVER'> = async (command, answers) => {
   const origin = session.peer.state === 'remote' ? session.peer.domain : room.domain;
   const local = to.domain.toLowerCase() === room.domain;
   if (local) await admit(room, to, from, origin);
-  else if (session.peer.state === 'remote' || room.carrier === undefined) throw new Refusal('422');
+  else if (room.carrier === undefined || !mayPass(to.domain, answers)) throw new Refusal('422');
   session.open = {
     draft: {
       to,
       from,
       sender: session.peer.state === 'local' ? session.peer.account : undefined,
       origin,
+      ...(session.peer.state === 'remote' ? { peer: session.peer.domain } : {}),
       id: command.id ?? uuidFrom(room.post.random.bytes(16)),
       importance: switches.includes('+IMPORTANT') ? 'important' : switches.includes('-IMPORTANT') ? 'low' : undefined,
       secure: switches.includes('+SECURE'),
@@ -88,7 +90,7 @@ export const done: Handler<'DONE'> = async (_command, answers) => {
   try {
     if (!open.parts.some((part) => part.class === 'content')) throw new Refusal('472');
     if ('mailbox' in open.draft) await keepDraft(open.draft, open, answers);
-    else await finish(deliveryOf(open, open.draft), answers);
+    else await finish(deliveryOf(open, open.draft, answers), answers);
   } finally {
     await session.dropOpen(); // whatever the answer, the delivery is closed
   }
@@ -102,8 +104,9 @@ export const reset: Handler<'RESET'> = async (_command, answers) => {
 async function finish(delivery: Delivery, answers: Answers): Promise<void> {
   const { session, room } = answers;
   const { domain } = delivery.to;
+  if (isCircle(delivery.via, room.domain)) throw new Refusal('422');
   if (domain.toLowerCase() === room.domain) {
-    await accept(room, delivery, authorityOf(session));
+    await accept(room, delivery, delivery.peer === undefined ? authorityOf(session) : `@${delivery.origin}`);
     await answers.send('273', delivered.write(delivery.id));
   } else {
     if (room.carrier === undefined) throw new Refusal('422');
@@ -112,13 +115,26 @@ async function finish(delivery: Delivery, answers: Answers): Promise<void> {
   }
 }
 
-function deliveryOf(open: OpenMessage, draft: Omit<Delivery, 'parts' | 'said'>): Delivery {
+function deliveryOf(open: OpenMessage, draft: Omit<Delivery, 'parts' | 'said'>, { room }: Answers): Delivery {
   const said = open.envelope ? readEnvelopePart(open.envelope, draft.from) : {};
   return {
     ...draft,
+    ...(draft.peer === undefined ? {} : originOf(open, draft, draft.peer, room.settings.trusted_proxies)),
     said: { ...said, ...(open.subject === undefined ? {} : { subject: open.subject }) },
     parts: open.parts,
   };
+}
+
+/** Where it comes from, and through whom: a trusted proxy is believed whose mail it passes on.   spec: immp 2.6, 2.8 */
+function originOf(open: OpenMessage, { from }: Pick<Delivery, 'from'>, peer: string, trusted: readonly string[]) {
+  const { origin, via } = readTrace(open.envelope);
+  const named = from === undefined ? undefined : node.read(from)?.domain.toLowerCase();
+  return { via, origin: trusted.includes(peer) ? (named ?? origin ?? peer) : peer };
+}
+
+/** Users may write to any domain; other servers to the domains that this one passes mail on for. */
+function mayPass(domain: string, { session, room }: Answers): boolean {
+  return session.peer.state === 'local' || room.settings.relay_for.includes(domain.toLowerCase());
 }
 
 /** Whose ids are unique: the account's, or the other domain's. */
@@ -133,7 +149,7 @@ async function senderOf(
 ): Promise<string | undefined> {
   if (session.peer.state === 'remote') {
     if (switches.includes('-FROM')) throw new Refusal('406');
-    if (from !== undefined && from.domain.toLowerCase() !== session.peer.domain) throw new Refusal('403');
+    if (from !== undefined && !mayName(from.domain, session.peer.domain, room)) throw new Refusal('403');
     return from && formatImid(from);
   }
   const account = session.account;
@@ -145,6 +161,12 @@ async function senderOf(
   if (from === undefined) return account;
   if (!(await maySendAs(from, account, room))) throw new Refusal('403');
   return formatImid(from);
+}
+
+/** Another domain names its own users, a trusted proxy those of others; nobody ours. */
+function mayName(domain: string, peer: string, { domain: ours, settings }: Answers['room']): boolean {
+  const name = domain.toLowerCase();
+  return name === peer || (name !== ours && settings.trusted_proxies.includes(peer));
 }
 
 /** The account, what is below it, and the mailboxes that it may use. */

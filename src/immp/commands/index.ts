@@ -2,6 +2,7 @@
 
 import type { Word } from '../wire/forms.ts';
 import { response, secret } from './auth.ts';
+import { cookie, verify } from './auth-cookie.ts';
 import type { Handler } from './command.ts';
 import { noop, quit, upgrade } from './connection.ts';
 import { data, deliver, done, reset } from './deliver.ts';
@@ -21,6 +22,8 @@ export const commands: { readonly [W in Word]?: Handler<W> } = {
   UPGRADE: upgrade,
   NOOP: noop,
   QUIT: quit,
+  'AUTH COOKIE': cookie,
+  'AUTH VERIFY': verify,
   'AUTH SECRET': secret,
   'AUTH RESPONSE': response,
   DELIVER: deliver,

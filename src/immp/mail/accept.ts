@@ -5,6 +5,7 @@ import { DAY } from '../../base/time.ts';
 import type { MessageDraft } from '../../store/messages.ts';
 import { idOf, type Recipient } from '../accounts.ts';
 import { Refusal } from '../codes.ts';
+import { isCircle } from '../federation/trace.ts';
 import type { Room } from '../room.ts';
 import { uuidOctets } from '../watching.ts';
 import { accountName, formatImid, type Imid, imid } from '../wire/imid.ts';
@@ -40,7 +41,7 @@ export async function accept(room: Room, delivery: Delivery, authority: string):
   const { to, from, origin, id } = delivery;
   const { name, account } = await admit(room, to, from, origin);
   // Sent on before it is stored: if that fails all is tried again, and nothing is lost.
-  if (account.forward !== '' && !delivery.forwarded) await sendOn(room, delivery, account.forward, authority);
+  if (account.forward !== '' && !delivery.forwarded) await sendOn(room, delivery, { name, account }, authority);
   const file = messageFile(envelopeOf(room, delivery), delivery.parts);
   const folders = to.tag === undefined ? [] : await room.post.store.mailboxes.folders(idOf(name));
   const status = await store(room, name, file, {
@@ -84,7 +85,8 @@ async function whole(file: MessageFile): Promise<Buffer> {
   return Buffer.concat(chunks, file.size);
 }
 
-function envelopeOf(room: Room, { to, from, origin, id, said, secure, via }: Delivery): Envelope {
+/** What is kept of a delivery beside its parts. */
+export function envelopeOf(room: Room, { to, from, origin, id, said, secure, via, peer }: Delivery): Envelope {
   return {
     ...said,
     uuid: id,
@@ -93,19 +95,37 @@ function envelopeOf(room: Room, { to, from, origin, id, said, secure, via }: Del
     to: formatImid(to), // with its +name   spec: immp 2.8
     received: room.timestamp(),
     ...(secure ? { secure } : {}),
+    ...(peer === undefined ? {} : { 'received-from': { domain: peer, timestamp: room.timestamp() } }),
     ...(via.length === 0 ? {} : { 'received-via': [...via] }),
   };
 }
 
-async function sendOn(room: Room, delivery: Delivery, forward: string, authority: string): Promise<void> {
-  const to = imid.read(forward);
+async function sendOn(room: Room, delivery: Delivery, by: Recipient, authority: string): Promise<void> {
+  const to = imid.read(by.account.forward);
   if (to === undefined) return;
-  const copy: Delivery = { ...delivery, to, forwarded: true };
   try {
-    if (to.domain.toLowerCase() === room.domain) await accept(room, copy, authority);
-    else await room.carrier?.carry(copy);
+    if (to.domain.toLowerCase() === room.domain) await accept(room, { ...delivery, to, forwarded: true }, authority);
+    else if (!isCircle(delivery.via, room.domain)) await room.carrier?.carry(asOwn(room, delivery, to, by.name));
   } catch (error) {
     // What the other mailbox does not want is no reason to refuse it here.
     if (!(error instanceof Refusal) || error.code === '451' || error.code === '700') throw error;
   }
+}
+
+/**
+ * For another domain, to which we vouch for our own users alone: it comes from whoever has it sent on, and answers go to its sender.
+ * The folder that its sender or recipient asked for is not for others to see.   spec: immp 1.2, 2.6
+ */
+function asOwn(room: Room, delivery: Delivery, to: Imid, account: string): Delivery {
+  const sender = delivery.from === undefined ? undefined : imid.read(delivery.from);
+  const reply = delivery.said['reply-to'] ?? (sender && formatImid({ local: sender.local, domain: sender.domain }));
+  return {
+    ...delivery,
+    to,
+    from: account,
+    sender: account,
+    origin: room.domain,
+    said: { ...delivery.said, ...(reply === undefined ? {} : { 'reply-to': reply }) },
+    forwarded: true,
+  };
 }

@@ -19,7 +19,9 @@ export interface Delivery {
   readonly importance: 'important' | 'low' | undefined;
   readonly secure: boolean;
   readonly parts: readonly Part[];
-  /** The servers it went through. */
+  /** The domain whose server handed it over; undefined when one of our users did. */
+  readonly peer?: string;
+  /** The servers it went through, this one not. */
   readonly via: NonNullable<Envelope['received-via']>;
   /** Somebody here had it sent on: that is not done twice. */
   readonly forwarded?: boolean;

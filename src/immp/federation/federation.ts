@@ -1,0 +1,174 @@
+// Mail for other domains: taken in and made durable, carried when the other side can be reached, and sent back as a notice when it
+// cannot.   spec: immp 2.4, 2.8
+
+import { codeOf, messageOf } from '../../base/errors.ts';
+import { HOUR, MINUTE } from '../../base/time.ts';
+import { type Attempt, Outbound } from '../../post/outbound.ts';
+import type { Post } from '../../post/post.ts';
+import type { Job } from '../../store/store.ts';
+import { deliver } from '../client/deliver.ts';
+import { ClientError } from '../client/errors.ts';
+import { isTemporary, Refusal } from '../codes.ts';
+import { accept, envelopeOf } from '../mail/accept.ts';
+import type { Delivery } from '../mail/delivery.ts';
+import type { Carrier, Room } from '../room.ts';
+import { imid } from '../wire/imid.ts';
+import { bounceOf } from './bounce.ts';
+import { FarError } from './errors.ts';
+import { FarServers, TALK_TIME } from './far-servers.ts';
+import { onward } from './onward.ts';
+import { type MailJob, Queue, readJob, writeJob } from './queue.ts';
+import { warnOfKey } from './warning.ts';
+
+const QUEUE = 'immp-out';
+/** spec: immp 2.4 */
+const RETRY_WAITS = [5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR];
+/** Longer than a conversation may take: nobody else tries meanwhile. */
+const LEASE = TALK_TIME + 15 * MINUTE;
+
+export class Federation implements Carrier {
+  readonly far: FarServers;
+  readonly #room: Room;
+  readonly #queue: Queue;
+  readonly #outbound: Outbound;
+  readonly #counted: ReturnType<Post['metrics']['counter']>;
+
+  private constructor(room: Room) {
+    const { post } = room;
+    this.#room = room;
+    this.#queue = new Queue(post);
+    this.far = new FarServers(room, (domain, pinned, shown) => warnOfKey(room, domain, pinned, shown));
+    const about = 'IMMP messages for other domains, by what became of them';
+    this.#counted = post.metrics.counter('postern_immp_forwarded_total', about, ['outcome']);
+    this.#outbound = new Outbound(post, {
+      queue: QUEUE,
+      lease: LEASE,
+      schedule: {
+        waits: RETRY_WAITS,
+        get patience() {
+          return room.settings.queue_time;
+        },
+      },
+      attempt: (job, signal) => this.#attempt(job, signal),
+      giveUp: (job, reason) => this.#giveUp(job, reason),
+    });
+  }
+
+  /** Takes up what waits, and goes on carrying it until `close`. */
+  static async open(room: Room): Promise<Federation> {
+    const federation = new Federation(room);
+    room.carrier = federation;
+    room.far = federation.far;
+    await federation.use();
+    for await (const jobs of federation.#queue.jobs()) {
+      await Promise.all(jobs.map((job) => federation.#takeUp(job)));
+    }
+    federation.#outbound.start();
+    return federation;
+  }
+
+  /** Takes the settings that the room has now. */
+  async use(): Promise<void> {
+    await this.#queue.prepare(this.#room.settings.queue_size);
+  }
+
+  async close(grace: number): Promise<void> {
+    await this.#outbound.stop(grace);
+  }
+
+  /**
+   * Resolves when the message is durable here. What comes twice goes on twice, and the server that stores it sees that it is one.
+   * Throws Refusal 451 when there is no room.
+   */
+  async carry(delivery: Delivery): Promise<void> {
+    const station = { domain: this.#room.domain, timestamp: this.#room.timestamp() };
+    const via = [...delivery.via, station]; // each hop says that it was one   spec: immp 2.8
+    const job = await this.#queue.keep(delivery, envelopeOf(this.#room, { ...delivery, via }));
+    if (job === undefined) throw new Refusal('451', { text: 'Temporary failure: no room for mail to other domains' });
+    await this.#outbound.push(job.message, writeJob(job));
+    this.#counted({ outcome: 'accepted' });
+  }
+
+  /** Whoever was at a message before is gone, even if its lease says otherwise: it is tried at once. */
+  async #takeUp(job: MailJob): Promise<void> {
+    if (await this.#outbound.push(job.message, writeJob(job))) return;
+    await this.#room.post.store.queues.postpone(QUEUE, job.message, this.#room.post.clock.now());
+  }
+
+  async #attempt(job: Job, signal: AbortSignal): Promise<Attempt> {
+    const what = readJob(job.body);
+    try {
+      await this.#carryOn(what, signal);
+      return { fate: 'done' };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const failure = failureOf(error);
+      this.#room.post.log.info('immp.forward-failed', { attempts: job.attempts + 1, code: failure.code });
+      if (failure.final) return { fate: 'refused', reason: `${failure.code} ${failure.text}` };
+      this.#counted({ outcome: 'put-off' });
+      return { fate: 'later', body: writeJob({ ...what, failure }) };
+    }
+  }
+
+  async #carryOn(job: MailJob, signal: AbortSignal): Promise<void> {
+    const waiting = await this.#queue.open(job);
+    if (waiting === undefined) return; // a crash came between dropping the message and finishing its job
+    const message = onward(waiting, job);
+    const domain = imid.read(job.to)?.domain.toLowerCase() ?? '';
+    const next = this.#room.settings.routes.find((route) => route.domain === domain)?.proxy ?? domain;
+    const sent = await this.far.converse(next, (session) => deliver(session, message), { secure: job.secure, signal });
+    this.#counted({ outcome: sent.state === 'queued' ? 'handed-on' : 'delivered' });
+    await this.#queue.drop(job);
+  }
+
+  async #giveUp(job: Job, reason: string): Promise<void> {
+    const what = readJob(job.body);
+    const { failure } = what;
+    const [code = '451', ...text] = (
+      reason === 'expired' && failure ? `${failure.code} ${failure.text}` : reason
+    ).split(' ');
+    this.#room.post.log.info('immp.given-up', { code, expired: reason === 'expired' });
+    this.#counted({ outcome: 'given-up' });
+    await this.#tell(what, code, text.join(' '));
+    await this.#queue.drop(what);
+  }
+
+  /** The sender's account here, even if nobody else knows who sent it; the named sender of what another server handed on. */
+  async #tell(job: MailJob, code: string, text: string): Promise<void> {
+    const envelope = (await this.#queue.open(job))?.head.envelope;
+    const sender = job.sender ?? envelope?.from ?? undefined;
+    if (envelope === undefined || sender === undefined) return;
+    const failure = { id: envelope.uuid, recipient: job.to, code, text, subject: envelope.subject };
+    const { domain } = this.#room;
+    const notice = bounceOf(failure, sender, domain);
+    if (notice === undefined) return;
+    try {
+      if (notice.to.domain.toLowerCase() !== domain) await this.carry(notice);
+      else await accept(this.#room, notice, `mailer-daemon@${domain}`);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === '700') throw error;
+      this.#counted({ outcome: 'notice-lost' });
+    }
+  }
+}
+
+interface Failed {
+  readonly code: string;
+  readonly text: string;
+  /** No later attempt can do better. */
+  readonly final: boolean;
+}
+
+/** In the codes of IMMP, which senders' programs know. */
+function failureOf(error: unknown): Failed {
+  if (error instanceof ClientError && error.reply !== undefined) {
+    const { code, text } = error.reply;
+    // That they do not believe who we are says nothing of the message, and may be mended.
+    return { code, text, final: !isTemporary(code) && code !== '410' && code !== '711' };
+  }
+  if (error instanceof FarError) {
+    if (error.code === 'nowhere') return { code: '450', text: messageOf(error), final: true };
+    return { code: '421', text: messageOf(error), final: false };
+  }
+  return { code: '451', text: `${messageOf(error)} (${codeOf(error) ?? 'unknown'})`, final: false };
+}
