@@ -8,7 +8,7 @@ import { uuid as uuidKind } from '../../immp/wire/kind.ts';
 import { UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
 import { asUser, type UserOptions } from './client.ts';
-import { textPart } from './sending.ts';
+import { harmlessWord, textPart } from './sending.ts';
 
 const ACTION_TYPE = 'application/vnd.immp.action+json';
 
@@ -46,7 +46,7 @@ export async function push(imid: string, given: string | undefined, options: Pus
       to,
       from,
       id,
-      title: options.title,
+      title: options.title && harmlessWord(options.title),
       importance: options.importance === 'normal' ? undefined : options.importance,
       secure: options.secure === true,
       block,
@@ -72,7 +72,7 @@ export async function publish(
   const { title, create, importance } = options;
   const count = await asUser(options, (session) =>
     client.publish(session, node, textPart('text', typeOf(options), text), {
-      ...(title === undefined ? {} : { title }),
+      ...(title === undefined ? {} : { title: harmlessWord(title) }),
       ...(create ? { create } : {}),
       ...(importance === 'normal' ? {} : { importance }),
     }),
@@ -83,7 +83,7 @@ export async function publish(
 
 export async function createNode(name: string, title: string, options: UserOptions): Promise<void> {
   const node = client.readNode(name);
-  await asUser(options, (session) => session.ask({ word: 'PUBLISH NODE', node, title }));
+  await asUser(options, (session) => session.ask({ word: 'PUBLISH NODE', node, title: harmlessWord(title) }));
   if (options.json) printJson({ node: formatImid(node), title });
   else print(`${formatImid(node)} is published as "${title}"`);
 }

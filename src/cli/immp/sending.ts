@@ -7,10 +7,9 @@ import { codeOf, messageOf } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
 import { formatSize } from '../../base/text.ts';
 import { uuidFrom } from '../../immp/auth/secrets.ts';
-import { deliver, type OutgoingPart, type Sent, upload } from '../../immp/client/deliver.ts';
+import { deliver, envelopePart, type OutgoingPart, type Said, type Sent, upload } from '../../immp/client/deliver.ts';
 import { readAddress } from '../../immp/client/home.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
-import { ENVELOPE_NAME, ENVELOPE_TYPE } from '../../immp/mail/envelope-part.ts';
 import { formatImid, type Imid, node } from '../../immp/wire/imid.ts';
 import { writeInEditor } from '../ask-person.ts';
 import { UsageError } from '../command.ts';
@@ -58,10 +57,10 @@ export async function send(words: readonly string[], options: SendOptions): Prom
   const report: object[] = [];
   try {
     await asUser(options, async (session, account) => {
-      const envelope = await envelopePart(session, readers, options);
-      const all = envelope === undefined ? parts : [envelope, ...parts];
+      const said = await saidOf(session, readers, options);
       if (options.draft) {
         const target = { folders: ['drafts'] };
+        const all = [envelopePart(said), ...parts];
         const reply = await upload(session, { word: 'MBOX STORE', target }, all, progress);
         report.push({ draft: reply.text.split(' ').at(-1) });
         return;
@@ -77,7 +76,8 @@ export async function send(words: readonly string[], options: SendOptions): Prom
             anonymous: options.anonymous === true,
             secure: options.secure === true,
             importance: options.importance === 'normal' ? undefined : options.importance,
-            parts: all,
+            said,
+            parts,
           },
           progress,
         );
@@ -108,21 +108,25 @@ function readersAndText(words: readonly string[], text: string | undefined): { r
 }
 
 /** What DELIVER has no word for: the other readers, and the message that is answered. */
-async function envelopePart(
+async function saidOf(
   session: ImmpSession,
   readers: readonly Imid[],
   { replyTo, draft, subject, ...options }: SendOptions,
-): Promise<OutgoingPart | undefined> {
+): Promise<Said> {
   const answered =
     replyTo === undefined ? undefined : (await messagesNamed(session, replyTo, { ...options, folder: 'inbox' })).uuid;
-  if (readers.length === 1 && answered === undefined && !draft) return undefined;
-  const said = {
-    // The folder that a reader wants it in is between him and whoever writes to him.   spec: immp 3
-    to: readers.map(({ local, domain }) => formatImid({ local, domain })),
+  // The folder that a reader wants it in is between him and whoever writes to him.   spec: immp 3
+  const to = readers.map(({ local, domain }) => formatImid({ local, domain }));
+  return {
+    ...(readers.length > 1 || draft ? { to } : {}),
     ...(answered === undefined ? {} : { 'in-reply-to': answered }),
     ...(draft && subject !== undefined ? { subject } : {}),
   };
-  return { ...textPart(ENVELOPE_NAME, ENVELOPE_TYPE, JSON.stringify(said)), content: false };
+}
+
+/** As a word of a line may be: without quotes and control characters.   spec: immp 2.1 */
+export function harmlessWord(text: string): string {
+  return text.replaceAll('"', "'").replace(/\p{Cc}/gu, ' ');
 }
 
 export function textPart(name: string, type: string, text: string): OutgoingPart {
@@ -153,7 +157,7 @@ async function filePart(path: string, type?: string): Promise<OutgoingPart> {
     if (!about.isFile()) throw new UsageError(`${path} is no file`);
     const ending = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
     return {
-      name: basename(path),
+      name: harmlessWord(basename(path)).replaceAll('\\', '_'),
       type: type ?? TYPES[ending] ?? 'application/octet-stream',
       size: about.size,
       chunks: () => octetsOf(path),

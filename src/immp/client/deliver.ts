@@ -1,7 +1,9 @@
 // Messages on their way to a server: DELIVER, DATA for each part, DONE.   spec: immp 2.8
 
+import { ENVELOPE_NAME, ENVELOPE_TYPE } from '../mail/envelope-part.ts';
 import type { CommandOf } from '../wire/forms.ts';
 import type { Imid, NodeName } from '../wire/imid.ts';
+import { parameter } from '../wire/kind.ts';
 import type { Reply } from '../wire/reply.ts';
 import { delivered, queued } from '../wire/texts.ts';
 import { ClientError } from './errors.ts';
@@ -24,6 +26,17 @@ export interface OutgoingPart {
   chunks(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
+/** What a message says of itself besides its parts; `to` are all its readers, as they may be shown. */
+export interface Said {
+  readonly to?: readonly string[];
+  readonly cc?: readonly string[];
+  readonly subject?: string;
+  readonly 'reply-to'?: string;
+  readonly 'in-reply-to'?: string;
+  /** RFC 3339. */
+  readonly date?: string;
+}
+
 export interface OutgoingMessage {
   /** An IMID, or a domain for what is sealed to it. */
   readonly to: Imid | string;
@@ -36,6 +49,7 @@ export interface OutgoingMessage {
   readonly importance?: 'important' | 'low' | undefined;
   /** Only over connections whose key is the known one. */
   readonly secure?: boolean;
+  readonly said?: Said;
   readonly parts: readonly OutgoingPart[];
 }
 
@@ -52,7 +66,23 @@ export type Progress = (octets: number) => void;
 
 /** Throws ClientError `refused`, `not-now`; nothing of the message is stored then. */
 export async function deliver(session: ImmpSession, message: OutgoingMessage, progress?: Progress): Promise<Sent> {
-  return sent(await upload(session, deliverCommand(message), message.parts, progress));
+  const { subject, said, parts } = message;
+  const inLine = subject === undefined || subjectFits(subject);
+  const all = { ...said, ...(inLine ? {} : { subject }) };
+  const envelope = Object.keys(all).length === 0 ? [] : [envelopePart(all)];
+  const command = deliverCommand(inLine ? message : { ...message, subject: undefined });
+  return sent(await upload(session, command, [...envelope, ...parts], progress));
+}
+
+/** The part that carries what DELIVER has no room for. */
+export function envelopePart(said: Said): OutgoingPart {
+  const octets = Buffer.from(JSON.stringify(said));
+  return { name: ENVELOPE_NAME, type: ENVELOPE_TYPE, size: octets.length, chunks: () => [octets] };
+}
+
+/** A word of a line holds no quote and no control character, and a line is not long.   spec: immp 2.1 */
+function subjectFits(subject: string): boolean {
+  return Buffer.byteLength(subject) <= LABELS_AT_ONCE && parameter.read(parameter.write(subject)) === subject;
 }
 
 /** Opens with `command`, sends the parts, and gives the answer to DONE. */
