@@ -13,7 +13,7 @@ import { MailPort, type Manners, type Role } from './in/server.ts';
 import { Spool } from './in/spool.ts';
 import { Carrier, type CarrierParts } from './out/carrier.ts';
 import { isSafeRelay, type World } from './out/couriers.ts';
-import { dkimKey } from './out/dkim.ts';
+import { type DkimKey, dkimKey } from './out/dkim.ts';
 import { policyFetcher } from './out/sts.ts';
 import type { RelayHost } from './relay.ts';
 import { type SmtpSettings, settings } from './settings.ts';
@@ -141,7 +141,12 @@ function mannersOf({ hostname, identity }: House, settings: SmtpSettings): Manne
 }
 
 async function carrierParts({ folder }: House, settings: SmtpSettings): Promise<CarrierParts> {
-  return { settings, key: await dkimKey(folder, settings.dkim_selector), relay: await relayOf(settings) };
+  let key: Promise<DkimKey> | undefined;
+  const makeKey = () => {
+    key ??= dkimKey(folder, settings.dkim_selector);
+    return key;
+  };
+  return { settings, key: makeKey, relay: await relayOf(settings) };
 }
 
 /** Throws PosternError `config` when the password cannot be read. */

@@ -28,7 +28,8 @@ const MAX_RECIPIENTS = 1000;
 
 export interface CarrierParts {
   readonly settings: SmtpSettings;
-  readonly key: DkimKey;
+  /** What signs; made at the first mail, as it takes a while. */
+  key(): Promise<DkimKey>;
   readonly relay: RelayHost | undefined;
 }
 
@@ -99,7 +100,7 @@ export class Carrier implements MailCarrier {
       throw new PosternError('refused', `mail may have ${settings.message_size} octets`);
     }
     const now = this.#post.clock.now();
-    const signed = await signMail(octets, key, domainsOf(settings, this.#world.hostname), now);
+    const signed = await signMail(octets, await key(), domainsOf(settings, this.#world.hostname), now);
     const kept = await this.#waiting.keep({ from, to: recipients }, signed, now, once);
     if (kept === 'full') throw new PosternError('full', 'too much mail waits to be sent');
     if (kept !== 'duplicate') await this.#outbound.push(kept.id, Buffer.alloc(0));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { dkimSign } from 'mailauth';
 import { replaceFile } from '../../base/files.ts';
+import { Turns } from '../../base/turns.ts';
 import { parseMailAddress } from '../addresses.ts';
 import { fromAddress, splitMessage } from '../header.ts';
 
@@ -19,9 +20,15 @@ export interface DkimKey {
   readonly publicKey: string;
 }
 
-/** The key of this selector; it is made when there is none. */
-export async function dkimKey(folder: string, selector: string): Promise<DkimKey> {
+const turns = new Turns();
+
+/** The key of this selector; it is made when there is none, and whoever else asks meanwhile waits. */
+export function dkimKey(folder: string, selector: string): Promise<DkimKey> {
   const file = join(folder, `dkim-${selector}.pem`);
+  return turns.take(file, () => readOrMake(file, selector));
+}
+
+async function readOrMake(file: string, selector: string): Promise<DkimKey> {
   let pem: string;
   try {
     pem = await readFile(file, 'utf8');
@@ -40,14 +47,19 @@ export function dkimRecord({ selector, publicKey }: DkimKey, domain: string): { 
   return { name: `${selector}._domainkey.${domain}`, value: `v=DKIM1; k=rsa; p=${publicKey}` };
 }
 
-/** `message` (CR LF at its line ends) with a signature on top: of the domain in From, or of `domains`' first where that is not ours. */
+/**
+ * `message` (CR LF at its line ends) with a signature on top: of the domain in From, or of `domains`' first where that is not ours.
+ * What has no From is nobody's, and stays without.
+ */
 export async function signMail(
   message: Buffer,
   key: DkimKey,
   domains: readonly string[],
   now: number,
 ): Promise<Buffer> {
-  const author = parseMailAddress(fromAddress(splitMessage(message).fields) ?? '')?.domain;
+  const { fields } = splitMessage(message);
+  if (!fields.some(({ name }) => name === 'from')) return message;
+  const author = parseMailAddress(fromAddress(fields) ?? '')?.domain;
   const signingDomain = author !== undefined && domains.includes(author) ? author : domains[0];
   if (signingDomain === undefined) return message;
   const { selector, privateKey } = key;
