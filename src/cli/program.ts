@@ -13,6 +13,7 @@ import { immpCommand } from './immp.ts';
 import { mixCommand } from './mix.ts';
 import { directoryCommand } from './mix-directory.ts';
 import { exportCommand, importCommand } from './move.ts';
+import { nymserverCommand } from './nymserver.ts';
 import { harmless, print } from './output.ts';
 import { pinsCommand } from './pins.ts';
 import { serveCommand } from './serve.ts';
@@ -33,6 +34,7 @@ const groups: readonly (() => Command)[] = [
   immpCommand,
   mixCommand,
   directoryCommand,
+  nymserverCommand,
   smtpCommand,
   pinsCommand,
   configCommand,

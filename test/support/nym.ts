@@ -44,9 +44,10 @@ export async function openTestNymserver(limits: Partial<Limits> = {}): Promise<T
     post,
     limits: { ...LIMITS, ...limits },
     domain: DOMAIN,
-    reply: async (message, surbs) => {
+    prepareReply: () => async (message, surbs) => {
       replies.push({ commands: readHolderMessage(message), surbs: surbs.map(surbDigest) });
     },
+    count: () => {},
     sendMail: async (departure) => {
       mails.push(departure);
     },
@@ -58,24 +59,31 @@ export async function openTestNymserver(limits: Partial<Limits> = {}): Promise<T
     server,
     replies,
     mails,
-    async pass(ms) {
-      const steps = Math.ceil(ms / (15 * MINUTE));
-      for (let step = 0; step < steps; step += 1) {
-        await clock.advance(ms / steps);
-        // The worker sleeps when nothing is due: it goes to the store some times before that, and calls are answered in turn.
-        for (let quiet = 0; quiet < 3; ) {
-          const due = await post.store.queues.nextDue('nym/due');
-          await server.idle();
-          quiet = due === undefined || due > clock.now() ? quiet + 1 : 0;
-          await clock.advance(0);
-        }
-      }
-    },
+    pass: (ms) => passTime({ post, clock }, ms, () => server.idle()),
     async [Symbol.asyncDispose]() {
       await Promise.all([server.stop(SECOND), clock.advance(2 * SECOND)]);
       await post[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Lets `ms` pass, and whatever falls due at the nymserver in it happen. */
+export async function passTime(
+  { post, clock }: { post: TestPost; clock: VirtualClock },
+  ms: number,
+  idle: () => Promise<void>,
+): Promise<void> {
+  const steps = Math.ceil(ms / (15 * MINUTE));
+  for (let step = 0; step < steps; step += 1) {
+    await clock.advance(ms / steps);
+    // The worker sleeps when nothing is due: it goes to the store some times before that, and calls are answered in turn.
+    for (let quiet = 0; quiet < 3; ) {
+      const due = await post.store.queues.nextDue('nym/due');
+      await idle();
+      quiet = due === undefined || due > clock.now() ? quiet + 1 : 0;
+      await clock.advance(0);
+    }
+  }
 }
 
 /** Keys are slow to make; tests share these. */
@@ -84,7 +92,7 @@ const keys = await Promise.all(Array.from({ length: 4 }, () => RsaPrivateKey.gen
 export class TestHolder {
   readonly identity: RsaPrivateKey;
   readonly encryption: RsaPrivateKey;
-  readonly #on: TestNymserver;
+  readonly #on: Pick<TestNymserver, 'clock' | 'server' | 'replies' | 'pass'>;
 
   constructor(on: TestNymserver, which = 0) {
     const [identity, encryption] = [keys[2 * which], keys[2 * which + 1]];

@@ -11,6 +11,8 @@ export const DESCRIPTOR_VERSION = '0.2';
 export const SECTION_VERSION = '0.1';
 const LEAST_MAXIMUM_SIZE = 32; // KiB
 const TESTING = 'Testing';
+/** Of messages to a nymserver, in the experimental range.   spec: mixminion-nym 9 */
+export const NYM_EXIT_TYPE = 0xf033;
 
 /** A rule about whom a server talks to: `key` is `Allow` or `Deny`, `value` as it is written. Nobody enforces them. */
 export interface LinkRule {
@@ -38,6 +40,16 @@ export interface DeliveryFields {
   readonly allowFrom: boolean;
 }
 
+/** A nymserver that takes control messages.   spec: mixminion-nym 9 */
+export interface NymFields {
+  /** What is behind the @ of its nyms, lower case. */
+  readonly domain: string;
+  /** KiB of one control message. */
+  readonly maximumSize: number;
+  /** The name of an mbox that takes them as well. */
+  readonly controlMbox?: string;
+}
+
 /** Times in milliseconds since 1970 UTC; `validAfter` and `validUntil` are midnights, `published` a whole second. */
 export interface DescriptorFields {
   readonly nickname: string;
@@ -58,6 +70,7 @@ export interface DescriptorFields {
   readonly smtp?: DeliveryFields;
   /** Packets of one message that the server puts together. */
   readonly maximumFragments?: number;
+  readonly nym?: NymFields;
   /** Free text about program and settings. */
   readonly platform?: string;
   readonly configuration?: string;
@@ -97,6 +110,7 @@ export function readDescriptor(sections: readonly Section[]): ReadDescriptor {
     mbox: read('Delivery/MBOX', readDelivery),
     smtp: read('Delivery/SMTP', readDelivery),
     maximumFragments: read('Delivery/Fragmented', (section) => section.required('Maximum-Fragments', kinds.integer(0))),
+    nym: read('Delivery/NYM3', readNym),
     platform: read(TESTING, (section) => section.optional('Platform', kinds.text())),
     configuration: read(TESTING, (section) => section.optional('Configuration', kinds.text())),
   });
@@ -155,6 +169,17 @@ function readDelivery(section: SectionReader): DeliveryFields {
     maximumSize: section.required('Maximum-Size', kinds.integer(LEAST_MAXIMUM_SIZE)),
     allowFrom: section.required('Allow-From', kinds.boolean),
   };
+}
+
+/** Undefined when its messages come under an exit type that we do not know. */
+function readNym(section: SectionReader): NymFields | undefined {
+  const type = section.required('Exit-Type', kinds.text());
+  const fields = defined({
+    domain: section.required('Domain', kinds.host).toLowerCase(),
+    maximumSize: section.required('Maximum-Size', kinds.integer(1)),
+    controlMbox: section.optional('Control-Mbox', kinds.text(64)),
+  });
+  return Number(type) === NYM_EXIT_TYPE ? fields : undefined;
 }
 
 type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

@@ -8,6 +8,8 @@ import {
   type DeliveryFields,
   type DescriptorFields,
   type LinkRule,
+  NYM_EXIT_TYPE,
+  type NymFields,
   SECTION_VERSION,
 } from './descriptor-fields.ts';
 import { DESCRIPTOR_KEYS, sign } from './signing.ts';
@@ -17,7 +19,7 @@ type Value = string | number | boolean | undefined;
 
 /** The text of a descriptor with `fields`, signed by the identity key. `random` gives the seed of the signature. */
 export function writeDescriptor(fields: DescriptorFields, identity: RsaPrivateKey, random: Random): string {
-  const { incoming, outgoing, mbox, smtp, maximumFragments, platform, configuration } = fields;
+  const { incoming, outgoing, mbox, smtp, maximumFragments, nym, platform, configuration } = fields;
   const blocks: readonly (Section | undefined)[] = [
     serverSection(fields, identity),
     incoming &&
@@ -40,6 +42,7 @@ export function writeDescriptor(fields: DescriptorFields, identity: RsaPrivateKe
     maximumFragments === undefined
       ? undefined
       : section('Delivery/Fragmented', { Version: SECTION_VERSION, 'Maximum-Fragments': maximumFragments }),
+    nym && nymSection(nym),
     platform === undefined && configuration === undefined
       ? undefined
       : section('Testing', { Platform: platform, Configuration: configuration }),
@@ -71,6 +74,17 @@ function serverSection(fields: DescriptorFields, identity: RsaPrivateKey): Secti
 
 function deliverySection(name: string, { maximumSize, allowFrom }: DeliveryFields): Section {
   return section(name, { Version: SECTION_VERSION, 'Maximum-Size': maximumSize, 'Allow-From': allowFrom });
+}
+
+/** spec: mixminion-nym 9 */
+function nymSection({ domain, maximumSize, controlMbox }: NymFields): Section {
+  return section('Delivery/NYM3', {
+    Version: SECTION_VERSION,
+    'Exit-Type': `0x${NYM_EXIT_TYPE.toString(16).toUpperCase()}`,
+    Domain: domain,
+    'Maximum-Size': maximumSize,
+    'Control-Mbox': controlMbox,
+  });
 }
 
 function section(name: string, values: Readonly<Record<string, Value>>, rules: readonly LinkRule[] = []): Section {

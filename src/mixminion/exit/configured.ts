@@ -22,10 +22,18 @@ export interface Configuration {
   readonly hostname: string;
   /** Where the file names of the settings are relative to. */
   readonly folder: string;
+  /** Mboxes besides those of the address file, by name: counters of this office have them. */
+  readonly mboxes?: ReadonlyMap<string, string>;
 }
 
 /** Throws ExitError `exit-file` or `exit-line` when a file cannot be used: an exit without its blacklist must not run. */
-export async function configuredModules({ post, settings, hostname, folder }: Configuration): Promise<ExitModule[]> {
+export async function configuredModules({
+  post,
+  settings,
+  hostname,
+  folder,
+  mboxes = new Map(),
+}: Configuration): Promise<ExitModule[]> {
   const { smtp, mbox } = settings;
   if (!smtp.enabled && !mbox.enabled) return [];
   const read = (name: string) => readNamed(resolve(folder, name));
@@ -36,7 +44,8 @@ export async function configuredModules({ post, settings, hostname, folder }: Co
     modules.push(smtpModule({ schedule: retrySchedule(smtp.retry), style: mailStyle(smtp), blacklist, send }));
   }
   if (mbox.enabled) {
-    const users = parseAddressFile(mbox.address_file === '' ? '' : await read(mbox.address_file));
+    const named = parseAddressFile(mbox.address_file === '' ? '' : await read(mbox.address_file));
+    const users = new Map([...named, ...mboxes]);
     modules.push(mboxModule({ schedule: retrySchedule(mbox.retry), style: mailStyle(mbox), users, send }));
   }
   return modules;

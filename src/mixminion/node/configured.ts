@@ -3,11 +3,13 @@
 import { HOUR } from '../../base/time.ts';
 import { formatEndpoint, isLoopback } from '../../net/endpoint.ts';
 import type { Danger } from '../../post/counter.ts';
+import type { NymFields } from '../directory/descriptor-fields.ts';
 import { retryWarnings } from '../exit/retry-setting.ts';
 import { advertised, exitDangers } from '../exit/settings.ts';
 import { type PoolParameters, poolWeaknesses } from '../pool/strategy.ts';
 import type { NodeProfile } from './keys/key-store.ts';
 import type { NodeSettings } from './parts.ts';
+import type { ExitOffer } from './service.ts';
 import type { MixSettings } from './settings.ts';
 
 const PROTOCOLS: readonly string[] = ['0.3'];
@@ -19,8 +21,8 @@ export function nodeSettings(settings: MixSettings): NodeSettings {
   return { pool: poolOf(settings), retry: settings.retry, spoolSize: settings.spool_size };
 }
 
-/** What the descriptors of a remailer at `hostname` say. */
-export function profileOf(settings: MixSettings, hostname: string): NodeProfile {
+/** What the descriptors of a remailer at `hostname` say, with the exit that another counter brings. */
+export function profileOf(settings: MixSettings, hostname: string, offer?: ExitOffer): NodeProfile {
   const { nickname, contact, contact_fingerprint: contactFingerprint, comments, advertised_port } = settings;
   const reasons = weaknesses(settings);
   return {
@@ -39,7 +41,13 @@ export function profileOf(settings: MixSettings, hostname: string): NodeProfile 
     },
     outgoing: { protocols: PROTOCOLS, rules: [] },
     ...advertised(settings),
+    ...(offer && { nym: nymOf(settings, offer) }),
   };
+}
+
+/** spec: mixminion-nym 9 */
+function nymOf({ mbox: { enabled } }: MixSettings, { nym, mbox }: ExitOffer): NymFields {
+  return { ...nym, ...(enabled && { controlMbox: mbox.name }) };
 }
 
 /** Why this remailer hides less than it should.   spec: mixminion-server 1.1 */

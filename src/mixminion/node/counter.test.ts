@@ -12,8 +12,11 @@ import { fixedResolver } from '../../net/resolver.ts';
 import { makeSelfSigned, makeTlsKey, type TlsIdentity } from '../../net/tls-identity.ts';
 import type { House } from '../../post/counter.ts';
 import { ServerDescriptor } from '../directory/descriptor.ts';
+import { NYM_EXIT_TYPE } from '../directory/descriptor-fields.ts';
+import type { ExitModule } from '../exit/module.ts';
 import { Courier } from '../mmtp/courier.ts';
 import { mix } from './counter.ts';
+import { type ExitOffer, exitOffer, mixService } from './service.ts';
 import { type MixSettings, settings as schema } from './settings.ts';
 
 let post: TestPost;
@@ -99,4 +102,30 @@ test('takes packets, keeps them over a restart, and tells its figures', async ()
   await open.reload(house(), schema.parse({}));
   expect(open.listening).toEqual([]);
   await open.close(0);
+});
+
+// spec: mixminion-nym 9
+test('names the exit of another counter in its descriptors, and finds ways for its replies when there is a directory', async () => {
+  const module: ExitModule = {
+    type: NYM_EXIT_TYPE,
+    name: 'nym3',
+    schedule: { waits: [1000], patience: 1000 },
+    deliver: async () => ({ result: 'done', reason: 'done' }),
+  };
+  const offer: ExitOffer = {
+    module,
+    nym: { domain: 'nym.test', maximumSize: 1024 },
+    mbox: { name: 'nymserver', address: 'nymserver@nym.test' },
+  };
+  post.services.provide(exitOffer, offer);
+  const open = await mix.open(house(), enabled());
+  const keys = join(post.folder, 'keys');
+  const [keyset = ''] = (await readdir(keys)).filter((name) => name.startsWith('key_'));
+  const text = await readFile(join(keys, keyset, 'ServerDesc'), 'latin1');
+  expect(text).toContain('[Delivery/NYM3]\nVersion: 0.1\nExit-Type: 0xF033\nDomain: nym.test\nMaximum-Size: 1024\n');
+  expect(ServerDescriptor.parse(text).descriptor).toMatchObject({ warnings: [], fields: { nym: offer.nym } });
+
+  expect(() => post.services.get(mixService)?.replyWays(1, '*1')).toThrow('there is no list of remailers yet');
+  await open.close(0);
+  expect(post.services.get(mixService)).toBeUndefined();
 });

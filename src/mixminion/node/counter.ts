@@ -5,6 +5,7 @@ import type { Controls } from '../../post/control.ts';
 import type { Counter, House, Listening, OpenCounter } from '../../post/counter.ts';
 import { mixDangers, mixWarnings } from './configured.ts';
 import type { Remailer } from './remailer.ts';
+import { mixService } from './service.ts';
 import { type MixSettings, settings } from './settings.ts';
 
 export const mix: Counter<MixSettings> = {
@@ -25,6 +26,7 @@ export const mix: Counter<MixSettings> = {
 /** Closed, or at work. */
 class OpenMix implements OpenCounter<MixSettings> {
   #remailer: Remailer | undefined;
+  #withdraw = () => {};
 
   get listening(): readonly Listening[] {
     return this.#remailer?.listening ?? [];
@@ -43,9 +45,11 @@ class OpenMix implements OpenCounter<MixSettings> {
     if (this.#remailer !== undefined) return await this.#remailer.use(house, settings);
     const { Remailer } = await import('./remailer.ts');
     this.#remailer = await Remailer.open(house, settings);
+    this.#withdraw = house.post.services.provide(mixService, this.#remailer);
   }
 
   async close(grace: number): Promise<void> {
+    this.#withdraw();
     const remailer = this.#remailer;
     this.#remailer = undefined;
     await remailer?.close(grace);

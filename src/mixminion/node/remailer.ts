@@ -6,30 +6,37 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { toHex } from '../../base/bytes.ts';
-import { codeOf } from '../../base/errors.ts';
+import { codeOf, PosternError } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
 import { MINUTE, sleep } from '../../base/time.ts';
+import type { RsaPrivateKey } from '../../crypto/rsa.ts';
 import { isLoopback } from '../../net/endpoint.ts';
 import type { Port } from '../../net/ports.ts';
 import { Ports } from '../../net/ports.ts';
 import { type Controls, control } from '../../post/control.ts';
 import type { House, Listening } from '../../post/counter.ts';
 import type { ServerDescriptor } from '../directory/descriptor.ts';
+import { generatePaths } from '../directory/path-choice.ts';
+import { PathSpec } from '../directory/path-spec.ts';
 import { configuredModules } from '../exit/configured.ts';
+import type { ExitModule } from '../exit/module.ts';
 import { type ExitEvent, type OpenExits, openExits } from '../exit/open.ts';
+import type { PacketRoom } from '../mmtp/carrier.ts';
 import { Courier } from '../mmtp/courier.ts';
 import { mmtpPort } from '../mmtp/port.ts';
-import { buildForwardPacket } from '../packet/build.ts';
+import { buildForwardPacket, buildReplyPacket } from '../packet/build.ts';
 import type { PathNode } from '../packet/path.ts';
 import { nodeSettings, profileOf } from './configured.ts';
 import { NodeDirectory } from './directory/node-directory.ts';
 import { publishUrls } from './directory/settings.ts';
 import { fileDisk } from './disk/file-disk.ts';
 import { KeyStore } from './keys/key-store.ts';
-import { MixNode } from './node.ts';
+import { MixNode, type NodeFigures } from './node.ts';
 import { type OutgoingPing, Pinger } from './pinger/pinger.ts';
+import { exitOffer, type ReplyWay } from './service.ts';
 import type { MixSettings } from './settings.ts';
 import { type PendingStatistics, Statistics, type StatisticsEvent } from './statistics.ts';
+import type { Unwrapper } from './unwrap/unwrapper.ts';
 import { workerUnwrapper } from './unwrap/workers.ts';
 
 const OWNER_ONLY = 0o700;
@@ -43,11 +50,21 @@ const EXIT_EVENTS: Readonly<Partial<Record<ExitEvent['event'], StatisticsEvent>>
   dropped: 'UnretriableDelivery',
 };
 
+/** What a test network puts in the place of something that a remailer on its own has. */
+export interface Surroundings {
+  readonly unwrapper?: Unwrapper;
+  /** Makes an RSA key of so many bits. */
+  readonly generate?: (bits: number) => Promise<RsaPrivateKey>;
+  /** What peers meet in the place of the node. */
+  readonly room?: (node: PacketRoom) => PacketRoom;
+}
+
 export class Remailer {
   readonly #house: House;
   readonly #keys: KeyStore;
   readonly #exits: OpenExits;
   readonly #node: MixNode;
+  readonly #room: PacketRoom;
   readonly #directory: NodeDirectory;
   readonly #pinger: Pinger | undefined;
   readonly #statistics: Statistics;
@@ -62,14 +79,15 @@ export class Remailer {
     this.#keys = parts.keys;
     this.#exits = parts.exits;
     this.#node = parts.node;
+    this.#room = parts.room;
     this.#directory = parts.directory;
     this.#pinger = parts.pinger;
     this.#statistics = parts.statistics;
   }
 
   /** Opens everything, making keys where there are none, and begins to work. */
-  static async open(house: House, settings: MixSettings): Promise<Remailer> {
-    const parts = await openParts(house, settings);
+  static async open(house: House, settings: MixSettings, surroundings: Surroundings = {}): Promise<Remailer> {
+    const parts = await openParts(house, settings, surroundings);
     const remailer = new Remailer(house, settings, parts);
     try {
       await remailer.#listen();
@@ -96,6 +114,10 @@ export class Remailer {
     return this.#ports.connections;
   }
 
+  get figures(): NodeFigures {
+    return this.#node.figures;
+  }
+
   get controls(): Controls<MixSettings> {
     return {
       stats: control(z.strictObject({}), async () => ({
@@ -112,13 +134,32 @@ export class Remailer {
 
   /** Takes new settings. Those about links to others, directories and pings hold from the next start on. */
   async use(house: House, settings: MixSettings): Promise<void> {
-    const modules = await configuredModules(exitConfiguration(house, settings));
+    const { post } = house;
+    const modules = await allModules(house, settings);
     await this.#exits.use({ modules, ...fragmentLimits(settings) });
     this.#settings = settings;
     this.#node.use(nodeSettings(settings));
-    await this.#keys.useSettings(profileOf(settings, house.hostname), lifetimesOf(settings));
+    await this.#keys.useSettings(
+      profileOf(settings, house.hostname, post.services.get(exitOffer)),
+      lifetimesOf(settings),
+    );
     await this.#listen();
     this.#directory.publishSoon();
+  }
+
+  /** As `MixService.replyWays`. */
+  replyWays(count: number, spec: string): ReplyWay[] {
+    const { clock, random } = this.#house.post;
+    const directory = this.#directory.current();
+    if (directory === undefined) throw new PosternError('no-directory', 'there is no list of remailers yet');
+    const request = { directory, spec: PathSpec.parse(spec, { kind: 'reply' }), address: { type: 'reply' } } as const;
+    return generatePaths(count, { ...request, random, clock }).map(({ path1 }) => async (surb, payload) => {
+      const way = [selfNode(this.#house, this.#settings, this.#keys), ...path1.flatMap(pathNodeOf)];
+      const packet = buildReplyPacket({ path1: way, surb, payload }, { build: random, oaep: random });
+      if ((await this.#node.receive(packet)) === 'rejected') {
+        throw new PosternError('mix-full', 'the remailer takes no more packets now');
+      }
+    });
   }
 
   async close(grace: number): Promise<void> {
@@ -143,7 +184,7 @@ export class Remailer {
     const { connections, connections_per_address, timeout } = this.#settings;
     return mmtpPort({
       at,
-      room: this.#node,
+      room: this.#room,
       certificates: await this.#keys.linkCertificates(compat),
       limits: { connections, perAddress: isLoopback(at.host) ? undefined : connections_per_address },
       clock,
@@ -192,7 +233,11 @@ export class Remailer {
   }
 }
 
-async function openParts(house: House, settings: MixSettings) {
+async function openParts(
+  house: House,
+  settings: MixSettings,
+  { unwrapper, generate, room = (node) => node }: Surroundings,
+) {
   const { post, folder, hostname } = house;
   const { clock, random, log, metrics } = post;
   const spool = join(folder, 'work', 'packets');
@@ -201,9 +246,10 @@ async function openParts(house: House, settings: MixSettings) {
     folder: join(folder, 'keys'),
     identityBits: settings.identity_key_bits,
     lifetimes: lifetimesOf(settings),
-    profile: profileOf(settings, hostname),
+    profile: profileOf(settings, hostname, post.services.get(exitOffer)),
     clock,
     random,
+    ...(generate && { generate }),
   });
   const directory = await NodeDirectory.open(post, {
     folder: join(folder, 'work', 'directory'),
@@ -221,7 +267,7 @@ async function openParts(house: House, settings: MixSettings) {
   const count = (event: StatisticsEvent) => node?.count(event);
   const exits = await openExits({
     post,
-    modules: await configuredModules(exitConfiguration(house, settings)),
+    modules: await allModules(house, settings),
     ...fragmentLimits(settings),
     observe({ event }) {
       const counted = EXIT_EVENTS[event];
@@ -237,15 +283,7 @@ async function openParts(house: House, settings: MixSettings) {
     compat: settings.compat === 'none' ? undefined : settings.compat,
     count,
   });
-  const self = (): PathNode => ({
-    address: {
-      form: 'host',
-      host: hostname,
-      port: profileOf(settings, hostname).incoming?.port ?? 0,
-      keyId: keys.identity.publicKey.digest,
-    },
-    packetKey: (keys.live[0] ?? missingKey()).key.publicKey,
-  });
+  const self = () => selfNode(house, settings, keys);
   const others = () => peersOf(directory, keys.identity.publicKey.digest);
   const pinger = settings.pinging.enabled
     ? await Pinger.open({
@@ -268,7 +306,7 @@ async function openParts(house: House, settings: MixSettings) {
       log,
       metrics,
       disk: fileDisk(spool),
-      unwrapper: workerUnwrapper(availableParallelism()),
+      unwrapper: unwrapper ?? workerUnwrapper(availableParallelism()),
       carrier: courier,
       exits,
       keyId: keys.identity.publicKey.digest,
@@ -285,7 +323,7 @@ async function openParts(house: House, settings: MixSettings) {
     nodeSettings(settings),
     { keys: keys.live.map(({ key }) => key), statistics },
   );
-  return { keys, directory, exits, pinger, node, statistics };
+  return { keys, directory, exits, pinger, node, room: room(node), statistics };
 }
 
 /** The other servers of today's directory that take packets, by KEYID in hex. */
@@ -318,8 +356,19 @@ function lifetimesOf({ public_key_lifetime, public_key_overlap }: MixSettings) {
   return { lifetime: public_key_lifetime, overlap: public_key_overlap };
 }
 
-function exitConfiguration({ post, hostname, folder }: House, settings: MixSettings) {
-  return { post, settings, hostname, folder };
+/** This remailer, for packets of its own: they begin and may end here. */
+function selfNode({ hostname }: House, settings: MixSettings, keys: KeyStore): PathNode {
+  const port = profileOf(settings, hostname).incoming?.port ?? 0;
+  const address = { form: 'host', host: hostname, port, keyId: keys.identity.publicKey.digest } as const;
+  return { address, packetKey: (keys.live[0] ?? missingKey()).key.publicKey };
+}
+
+/** Those of the settings, and the one that another counter brings. */
+async function allModules({ post, hostname, folder }: House, settings: MixSettings): Promise<ExitModule[]> {
+  const offer = post.services.get(exitOffer);
+  const mboxes = new Map(offer ? [[offer.mbox.name, offer.mbox.address]] : []);
+  const configured = await configuredModules({ post, settings, hostname, folder, mboxes });
+  return offer === undefined ? configured : [...configured, offer.module];
 }
 
 function fragmentLimits({ fragmented }: MixSettings) {

@@ -209,7 +209,7 @@ async function create(desk: Desk, message: ServerMessage): Promise<Taken> {
     if (known !== undefined) return desk.turns.take(known, () => repeatGrant(desk, known, message, surbs));
     const refuse = async (text: string): Promise<Taken> => {
       const error: HolderCommand = { word: 'ERROR', nonce: seqno, text };
-      await desk.reply(writeHolderMessage([error]), surbs.slice(0, 1));
+      await desk.prepareReply(1)(writeHolderMessage([error]), surbs.slice(0, 1));
       return 'refused';
     };
     if (names === undefined) return refuse('CREATE is missing, or asks for what this server does not know');

@@ -17,17 +17,20 @@ export interface Desk {
   readonly limits: Limits;
   /** The part of the nyms' addresses behind the @, lower case. */
   readonly domain: string;
-  /**
-   * Sends the octets of a control message by way of these reply blocks, one for each packet that it takes. Resolves when the
-   * packets are durable on their way.
-   */
-  reply(message: Buffer, surbs: readonly Surb[]): Promise<void>;
+  /** Finds the way for a message of so many packets. Throws when there is none now: ask before reply blocks are spent. */
+  prepareReply(packets: number): SendReply;
   /** Sends ordinary mail. */
   sendMail(departure: Departure): Promise<void>;
   /** Something is due for this nym at that time. */
   wake(nym: string, at: number): Promise<void>;
   count(what: string): void;
 }
+
+/**
+ * Sends the octets of a control message by way of these reply blocks, one for each packet that it takes. Resolves when the
+ * packets are durable on their way.
+ */
+export type SendReply = (message: Buffer, surbs: readonly Surb[]) => Promise<void>;
 
 /** spec: mixminion-nym 6.4 */
 export interface Limits {

@@ -1,17 +1,16 @@
 // The nymserver as a way of delivery of its node: what arrives under its exit type is a control message.   spec: mixminion-nym 9
 
 import { HOUR } from '../../base/time.ts';
+import { NYM_EXIT_TYPE } from '../../mixminion/directory/descriptor-fields.ts';
 import type { ExitModule } from '../../mixminion/exit/module.ts';
 import type { Nymserver } from './nymserver.ts';
 
-/** NYM3, in the experimental range. */
-export const NYM3 = 0xf033;
 /** Only our own store can be in the way. */
 const SCHEDULE = { waits: [HOUR], patience: 144 * HOUR };
 
 export function nymExit(nymserver: Nymserver): ExitModule {
   return {
-    type: NYM3,
+    type: NYM_EXIT_TYPE,
     name: 'nym3',
     schedule: SCHEDULE,
     async deliver({ delivery, address }) {

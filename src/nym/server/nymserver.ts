@@ -22,8 +22,9 @@ export interface NymserverOptions {
   readonly post: Post;
   readonly limits: Limits;
   readonly domain: string;
-  readonly reply: Desk['reply'];
+  readonly prepareReply: Desk['prepareReply'];
   readonly sendMail: Desk['sendMail'];
+  readonly count: Desk['count'];
 }
 
 export class Nymserver {
@@ -31,7 +32,6 @@ export class Nymserver {
   readonly #due: Outbound;
 
   constructor({ post, ...options }: NymserverOptions) {
-    const count = post.metrics.counter('postern_nym_events_total', 'What the nymserver did', ['what']);
     this.#due = new Outbound(post, {
       queue: QUEUE,
       concurrency: CONCURRENCY,
@@ -48,7 +48,6 @@ export class Nymserver {
       stock: new SurbStock(post),
       turns: new Turns(),
       wake: (nym, at) => this.#wake(nym, at),
-      count: (what) => count({ what }),
     };
   }
 

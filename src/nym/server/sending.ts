@@ -2,6 +2,7 @@
 // reply blocks that are spent before.   spec: mixminion-nym 4.4, 4.5, 4.6
 
 import { toHex } from '../../base/bytes.ts';
+import { codeOf } from '../../base/errors.ts';
 import { DAY, startOfDay } from '../../base/time.ts';
 import { NO_ID } from '../messages/frames.ts';
 import { type HolderCommand, MAX_SET, writeHolderMessage } from '../messages/to-holder.ts';
@@ -184,6 +185,7 @@ async function send(desk: Desk, nym: string, before: NymRecord, chosen: Chosen):
   let left = chosen.left;
   for (const items of messages) {
     const packets = packetsOf(items.reduce((sum, { octets }) => sum + octets, 0));
+    const reply = desk.prepareReply(packets);
     const surbs = await stock.spend(vault.idOf(nym), packets);
     if (surbs === undefined) break;
     left -= packets;
@@ -198,7 +200,7 @@ async function send(desk: Desk, nym: string, before: NymRecord, chosen: Chosen):
       used: usage?.used.bytes ?? 0,
       acknowledged: along.acknowledged.map((seqno) => Buffer.from(seqno, 'hex')),
     };
-    await desk.reply(writeHolderMessage([...commands, status]), surbs);
+    await reply(writeHolderMessage([...commands, status]), surbs);
     record = await noteSent(desk, nym, along.record, items);
     await vault.save(nym, record);
     desk.count('sent');
@@ -293,8 +295,13 @@ async function thinkOfLater(desk: Desk, nym: string, record: NymRecord, now: num
   if (Number.isFinite(next)) await desk.wake(nym, next);
 }
 
-/** The last word to a nymholder, when a reply block is left for it.   spec: mixminion-nym 7 */
+/** The last word to a nymholder, when a reply block is left for it and a way is there.   spec: mixminion-nym 7 */
 export async function sendFarewell(desk: Desk, nym: string, text: string): Promise<void> {
-  const surbs = await desk.stock.spend(desk.vault.idOf(nym), 1);
-  if (surbs) await desk.reply(writeHolderMessage([{ word: 'ERROR', nonce: NO_ID, text }]), surbs);
+  try {
+    const reply = desk.prepareReply(1);
+    const surbs = await desk.stock.spend(desk.vault.idOf(nym), 1);
+    if (surbs) await reply(writeHolderMessage([{ word: 'ERROR', nonce: NO_ID, text }]), surbs);
+  } catch (error) {
+    desk.post.log.warn('nym.farewell-failed', { code: codeOf(error) });
+  }
 }
