@@ -34,6 +34,13 @@ export interface Room {
   readonly messages: number;
 }
 
+interface DeliverOptions {
+  readonly flags?: readonly string[];
+  readonly room?: Room | undefined;
+  /** A new one when not given. */
+  readonly id?: string;
+}
+
 interface Known {
   readonly size: number;
   readonly flags: readonly string[];
@@ -60,18 +67,14 @@ export class MailFolder {
     this.path = path;
     this.#tools = tools;
     this.#places = placesIn(path);
-    this.#journal = new Journal(this.#places, tools.clock);
+    this.#journal = new Journal(this.#places);
   }
 
   /** Puts a message into the folder, which is made if need be; durable when this resolves with its id. Throws ImaError `full`. */
-  async deliver(
-    letter: Letter,
-    { flags = [], room }: { flags?: readonly string[]; room?: Room | undefined } = {},
-  ): Promise<string> {
+  async deliver(letter: Letter, { flags = [], room, id = this.#newId() }: DeliverOptions = {}): Promise<string> {
     await makeFolder(this.path);
     const size = formatBlock(letter.head.headers).length + letter.head.size;
     if (room) await this.#reserve(size, room);
-    const id = this.#newId();
     try {
       const draft = join(this.#places.tmp, id);
       await writeStored(draft, letter, flags);
@@ -115,7 +118,7 @@ export class MailFolder {
     return found ?? unknown();
   }
 
-  read(id: string): Promise<Letter> {
+  async read(id: string): Promise<Letter> {
     return readStored(this.#pathOf(this.#checked(id)));
   }
 

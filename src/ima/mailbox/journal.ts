@@ -5,13 +5,14 @@ import { open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { codeOf } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
 import { lockWithin } from '../../base/process-lock.ts';
-import { type Clock, SECOND } from '../../base/time.ts';
+import { SECOND, systemClock } from '../../base/time.ts';
 import { ImaError } from '../errors.ts';
 import { isMessageId, readNumber } from '../wire/names.ts';
 import { absent, type Places } from './layout.ts';
 
 /** Lines after which the older half of a log is dropped. */
 const MAX_LINES = 20_000;
+/** Another process holds it in real time, whatever clock runs here. */
 const PATIENCE = 30 * SECOND;
 const OWNER_ONLY = 0o600;
 
@@ -30,7 +31,6 @@ interface Waiting {
 
 export class Journal {
   readonly #places: Places;
-  readonly #clock: Clock;
   #waiting: Waiting[] = [];
   #writing = false;
   /** What was read of the log: which file, and how far. */
@@ -42,9 +42,8 @@ export class Journal {
   readonly #last = new Map<string, { readonly seq: number; readonly kind: ChangeKind }>();
   #synced = 0;
 
-  constructor(places: Places, clock: Clock) {
+  constructor(places: Places) {
     this.#places = places;
-    this.#clock = clock;
   }
 
   /** The number of the last change that was read. */
@@ -114,7 +113,7 @@ export class Journal {
     while (this.#waiting.length > 0) {
       let batch: Waiting[] = [];
       try {
-        const lock = await lockWithin(this.#places.log, { clock: this.#clock, patience: PATIENCE });
+        const lock = await lockWithin(this.#places.log, { clock: systemClock, patience: PATIENCE });
         if (lock === undefined) throw new ImaError('later', 'another program holds the mailbox');
         using _held = lock;
         [batch, this.#waiting] = [this.#waiting, []];

@@ -140,9 +140,10 @@ async function takeBack(client: ImdpClient): Promise<void> {
 async function sendTo(client: ImdpClient, { addresses, letter }: Target, { say }: Sending): Promise<boolean[]> {
   const outcomes = new Map<string, boolean>();
   const note = async (result: Exclude<Result, { kind: 'final' }>) => {
-    if (result.kind === 'ok') outcomes.set(sameForm(result.address), true);
-    if (result.kind === 'fail') outcomes.set(sameForm(result.address), false);
-    await say(formatResult(result));
+    const named = result.kind === 'ok' || result.kind === 'fail' ? sameForm(result.address) : undefined;
+    const theirs = named === undefined || addresses.some((address) => sameForm(address) === named);
+    if (named !== undefined && theirs) outcomes.set(named, result.kind === 'ok');
+    await say(theirs ? formatResult(result) : `NOTE ${formatResult(result)}`); // no server speaks for another's
   };
   let otherwise = false;
   let reason = '';
