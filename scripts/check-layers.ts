@@ -20,6 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['mixminion/client'],
   ['mixminion/pool', 'mixminion/exit', 'mixminion/authority'],
   ['mixminion/node'],
+  ['mixminion/testnet'],
   ['smallmail', 'cmtp', 'immp', 'ima', 'nym'],
   ['office'],
   ['cli'],

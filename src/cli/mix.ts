@@ -6,6 +6,8 @@ import { makeCommand, withJsonOption } from './command.ts';
 import { withHomeOption, withProxyOption } from './user-folder.ts';
 
 const MAX_NUMBER = 1_000_000;
+/** Beyond it a network of one process loses its breath: a mix every fifth of a second. */
+const MAX_SPEED = 600;
 
 export function mixCommand(): Command {
   const group = makeCommand('mix', 'Send and read anonymous mail by way of Type III remailers.', [
@@ -27,7 +29,7 @@ export function mixCommand(): Command {
       .addCommand(assemble('assemble'))
       .addCommand(purge('purge')),
   );
-  for (const make of [servers, update, importServers, ping, paths]) group.addCommand(make());
+  for (const make of [servers, update, importServers, ping, paths, testnet]) group.addCommand(make());
   const old = [
     showQueue('inspect-queue'),
     clean('clean-queue'),
@@ -218,6 +220,18 @@ function paths(): Command {
     .action(async (options) => (await network()).paths(options));
 }
 
+function testnet(): Command {
+  const about = 'Open a whole network on this machine, follow a packet through it, and leave it open to try things.';
+  return withJsonOption(
+    makeCommand('testnet', about, ['postern mix testnet', 'postern mix testnet --speed 200 --once']),
+  )
+    .option('--speed <number>', 'how many times as fast as yours its time runs', parseSpeed, 100)
+    .option('--folder <folder>', 'keep everything there; without it nothing is left at the end')
+    .option('--no-story', 'send nothing')
+    .option('--once', 'end when the story is told')
+    .action(async (options) => (await import('./mix/testnet.ts')).testnet(options));
+}
+
 /** Options of all commands. */
 function offline(command: Command): Command {
   return withHomeOption(withJsonOption(command))
@@ -276,6 +290,12 @@ function parseCount(text: string): number {
   if (!/^[1-9]\d*$/.test(text) || Number(text) > MAX_NUMBER)
     throw new InvalidArgumentError('It is a number such as 1.');
   return Number(text);
+}
+
+function parseSpeed(text: string): number {
+  const speed = parseCount(text);
+  if (speed > MAX_SPEED) throw new InvalidArgumentError(`It is a number from 1 to ${MAX_SPEED}.`);
+  return speed;
 }
 
 function parseDays(text: string): number {

@@ -1,7 +1,7 @@
 // `postern mix servers`, `update`, `import`, `ping` and `paths`.   spec: mixminion-server 9.1; mixminion-directory 12
 
 import { messageOf } from '../../base/errors.ts';
-import { systemClock } from '../../base/time.ts';
+import { clockOf } from '../../mixminion/client/client-settings.ts';
 import { MmtpConnection } from '../../mixminion/client/connection.ts';
 import { networkOptions } from '../../mixminion/client/flushing.ts';
 import type { Mix3Client } from '../../mixminion/client/mix3-client.ts';
@@ -34,7 +34,7 @@ export async function servers(names: readonly string[], options: ServersOptions)
   const { recommended = false, withTime = false, collapse, separator } = options;
   const features = options.features ?? (recommended ? ['caps'] : ['caps', 'status']);
   const rows = await withDirectory(desk, async ({ directory }) =>
-    listServers(directory, desk.settings.paths, systemClock.now(), {
+    listServers(directory, desk.settings.paths, clockOf(desk.settings).now(), {
       features,
       names,
       recommendedOnly: recommended,
@@ -145,7 +145,7 @@ export async function paths(options: PathsOptions): Promise<void> {
   const kind: PathKind = options.reply ? 'reply' : options.surb ? 'surb' : 'forward';
   if (options.reply && options.to !== undefined) throw new UsageError('a reply has no address: its reply block knows');
   const address = options.to === undefined ? {} : { address: parseAddress(options.to) };
-  const until = kind === 'surb' ? { until: systemClock.now() + desk.settings.surbs.lifetime } : {};
+  const until = kind === 'surb' ? { until: clockOf(desk.settings).now() + desk.settings.surbs.lifetime } : {};
   const chosen = await withDirectory(desk, async (client) =>
     client.choosePaths(options.count, { kind, path: options.path, ...address, ...until }),
   );

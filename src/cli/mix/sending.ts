@@ -1,6 +1,7 @@
 // `postern mix send`, `queue`, `flush`, `clean` and `count`.   spec: mixminion-server 9.1
 
-import { DAY, startOfDay, systemClock } from '../../base/time.ts';
+import { DAY, startOfDay } from '../../base/time.ts';
+import { clockOf } from '../../mixminion/client/client-settings.ts';
 import type { Draft } from '../../mixminion/client/compose.ts';
 import {
   type FlushReport,
@@ -137,7 +138,7 @@ export async function queue(options: SendOptions): Promise<void> {
 
 export async function showQueue(options: MixOptions): Promise<void> {
   const desk = await openDesk(options);
-  const today = startOfDay(systemClock.now());
+  const today = startOfDay(clockOf(desk.settings).now());
   const waiting = await withClient(desk, (client) => client.queue.list());
   const rows = [...Map.groupBy(waiting, ({ firstHop }) => nameOf(firstHop))].map(([server, packets]) => ({
     server,
@@ -157,7 +158,7 @@ export interface CleanOptions extends MixOptions {
 
 export async function clean(servers: readonly string[], options: CleanOptions): Promise<void> {
   const desk = await openDesk(options);
-  const before = new Date(systemClock.now() - options.days * DAY);
+  const before = new Date(clockOf(desk.settings).now() - options.days * DAY);
   const removed = await withClient(desk, (client) =>
     client.queue.clean(before, servers.length === 0 ? undefined : servers),
   );

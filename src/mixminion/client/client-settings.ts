@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { codeOf } from '../../base/errors.ts';
 import { replaceFile } from '../../base/files.ts';
-import { DAY } from '../../base/time.ts';
+import { type Clock, DAY, fastClock, systemClock } from '../../base/time.ts';
 import { parseSocksUrl } from '../../net/socks-url.ts';
 import { readConfig } from '../../post/config-file.ts';
 import { writeConfig } from '../../post/config-template.ts';
@@ -23,6 +23,9 @@ const HEAD = `\
 `;
 
 const OLD_CONFIG = /^\s*\[(DirectoryServers|User|Server)\]/m;
+
+/** `60 since 2026-11-22T12:00:00.000Z` */
+const FAST_CLOCK = /^(\d{1,4}) since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/;
 
 const text = (byDefault: string, about: string, isRight: (text: string) => boolean, help: string) =>
   textSetting(byDefault, about).refine(isRight, { error: help });
@@ -97,6 +100,12 @@ const network = z.strictObject({
     'none',
     '"mixminion-0.0.8" also hands packets to servers of the old program, whose TLS is weak: who watches the link may then see the packets themselves, though not what is in them.',
   ),
+  clock: text(
+    '',
+    'Only for a test network whose time runs faster, which `postern mix testnet` writes here: how much, and since when.',
+    (clock) => clock === '' || readFastClock(clock) !== undefined,
+    'write "60 since 2026-11-22T12:00:00.000Z", or leave it empty',
+  ),
 });
 
 export interface ClientSettings {
@@ -115,6 +124,18 @@ const schema: z.ZodType<ClientSettings> = z.strictObject({
   surbs: settingTable(surbs, 'Single-use reply blocks, by which others answer without knowing where.'),
   network: settingTable(network, 'How servers are reached.'),
 });
+
+/** The time of the network that the settings are about. */
+export function clockOf({ network }: ClientSettings): Clock {
+  return readFastClock(network.clock) ?? systemClock;
+}
+
+function readFastClock(setting: string): Clock | undefined {
+  const [, speed, since = ''] = FAST_CLOCK.exec(setting) ?? [];
+  const begun = Date.parse(since);
+  if (Number.isNaN(begun) || !(Number(speed) >= 1)) return undefined;
+  return fastClock({ begun, speed: Number(speed) });
+}
 
 /** Reads a configuration file, writing one with all defaults when there is none. Throws ConfigError. */
 export async function readClientSettings(file: string): Promise<ClientSettings> {

@@ -8,7 +8,7 @@ import { parseSocksUrl } from '../../net/socks-url.ts';
 import type { MmtpOptions } from '../mmtp/client.ts';
 import type { Hop } from '../mmtp/link.ts';
 import { openClientHome } from './client-home.ts';
-import type { ClientSettings } from './client-settings.ts';
+import { type ClientSettings, clockOf } from './client-settings.ts';
 import { Mix3BusyError, type Mix3Error } from './errors.ts';
 import { isOneOf, PacketQueue, type QueuedPacket } from './packet-queue.ts';
 import { type DeliveryOptions, deliverParcels } from './sending.ts';
@@ -87,9 +87,9 @@ export interface OutboxOptions extends FlushOptions {
  */
 export function flushFolder(options: OutboxOptions): Promise<FlushReport> {
   return asApi(async () => {
-    const { folder, settings, clock = systemClock, patience = PATIENCE, onWait, onWarning } = options;
+    const { folder, settings, clock = clockOf(settings), patience = PATIENCE, onWait, onWarning } = options;
     const home = await openClientHome(folder);
-    using lock = await lockWithin(home.sendingLock, { clock, patience, onWait });
+    using lock = await lockWithin(home.sendingLock, { clock: options.clock ?? systemClock, patience, onWait });
     if (lock === undefined)
       throw new Mix3BusyError(`another program is sending from ${home.folder}`, {
         remedy: 'try again when it is done',
@@ -100,6 +100,8 @@ export function flushFolder(options: OutboxOptions): Promise<FlushReport> {
 }
 
 /** How the settings say that servers are reached. */
-export function networkOptions({ network: { timeout, proxy, compat } }: ClientSettings): MmtpOptions {
-  return { timeout, proxy: parseSocksUrl(proxy), ...(compat === 'none' ? {} : { compat }) };
+export function networkOptions(settings: ClientSettings): MmtpOptions {
+  const { timeout, proxy, compat } = settings.network;
+  const clock = clockOf(settings);
+  return { timeout, clock, proxy: parseSocksUrl(proxy), ...(compat === 'none' ? {} : { compat }) };
 }

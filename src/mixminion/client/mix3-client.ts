@@ -10,7 +10,7 @@ import { ServerDescriptor } from '../directory/descriptor.ts';
 import type { Path } from '../directory/path-choice.ts';
 import { adviseVersion } from '../directory/recommended-versions.ts';
 import { type ClientHome, openClientHome } from './client-home.ts';
-import { type ClientSettings, readClientSettings } from './client-settings.ts';
+import { type ClientSettings, clockOf, readClientSettings } from './client-settings.ts';
 import { type ComposingDesk, choosePaths, composePackets, type Draft, type PathQuestion } from './compose.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { Mix3BadArgsError, Mix3BusyError } from './errors.ts';
@@ -35,6 +35,7 @@ export interface Mix3ClientOptions {
   readonly folder: string;
   /** Those of `mix.toml` in the folder when not given. */
   readonly settings?: ClientSettings;
+  /** The time that its settings say, which is the system's, when not given. */
   readonly clock?: Clock;
   readonly random?: Random;
   /**
@@ -66,7 +67,7 @@ export class Mix3Client implements AsyncDisposable {
     options: Mix3ClientOptions,
     found: { home: ClientHome; settings: ClientSettings; directory: DirectoryStore; lock: Disposable },
   ) {
-    const { clock = systemClock, random = systemRandom, onWarning = () => {} } = options;
+    const { clock = clockOf(found.settings), random = systemRandom, onWarning = () => {} } = options;
     const warned = new Set<string>();
     const warn = (text: string) => {
       if (!warned.has(text)) onWarning(text);
@@ -88,15 +89,16 @@ export class Mix3Client implements AsyncDisposable {
   /** Throws Mix3BusyError when another process does not leave the folder in time, and ConfigError for its settings. */
   static open(options: Mix3ClientOptions): Promise<Mix3Client> {
     return asApi(async () => {
-      const { clock = systemClock, patience = MINUTE, onWait, onWarning } = options;
+      const { patience = MINUTE, onWait, onWarning } = options;
       const home = await openClientHome(options.folder);
-      const lock = await lockWithin(home.lock, { clock, patience, onWait });
+      const lock = await lockWithin(home.lock, { clock: options.clock ?? systemClock, patience, onWait });
       if (lock === undefined)
         throw new Mix3BusyError(`another program is at work in ${home.folder}`, {
           remedy: 'try again when it is done',
         });
       try {
         const settings = options.settings ?? (await readClientSettings(home.config));
+        const clock = options.clock ?? clockOf(settings);
         const directory = await DirectoryStore.open({
           folder: home.folder,
           server: settings.directory.servers,

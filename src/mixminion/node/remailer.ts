@@ -114,6 +114,11 @@ export class Remailer {
     return this.#ports.connections;
   }
 
+  /** Of the identity key. */
+  get fingerprint(): string {
+    return this.#keys.identity.publicKey.fingerprint;
+  }
+
   get figures(): NodeFigures {
     return this.#node.figures;
   }
@@ -255,6 +260,7 @@ async function openParts(
     folder: join(folder, 'work', 'directory'),
     servers: settings.directory.servers,
     validate: settings.directory.check_signatures,
+    timeout: settings.directory.timeout,
     publishUrls: settings.directory.publish ? publishUrls(settings.directory) : [],
     unpublished: () =>
       keys.unpublished.map((keyset) => ({

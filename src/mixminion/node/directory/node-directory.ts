@@ -41,6 +41,8 @@ export interface NodeDirectoryOptions {
   readonly publishUrls?: readonly string[];
   /** The own descriptors that are still to be published. */
   unpublished?(): Promise<readonly Unpublished[]> | readonly Unpublished[];
+  /** How long one request may take, in milliseconds; a minute when not given. */
+  readonly timeout?: number;
   /** URL of an HTTP proxy. */
   readonly proxy?: string;
   /** The network, for simulations. */
@@ -192,8 +194,8 @@ export class NodeDirectory implements DirectoryView {
   }
 
   #http(): HttpOptions & DownloadOptions {
-    const { proxy } = this.#options;
-    return { clock: this.#post.clock, signal: this.#signal, ...(proxy === undefined ? {} : { proxy }) };
+    const { timeout, proxy } = this.#options;
+    return { clock: this.#post.clock, signal: this.#signal, ...(timeout && { timeout }), ...(proxy && { proxy }) };
   }
 
   get #cache(): string {

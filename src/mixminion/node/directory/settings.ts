@@ -1,7 +1,7 @@
 // What the operator of a remailer says about directories: where they come from, and where the own descriptors go.
 
 import { z } from 'zod';
-import { flagSetting } from '../../../post/setting-kinds.ts';
+import { durationSetting, flagSetting } from '../../../post/setting-kinds.ts';
 import { directoryServersSetting, urlsSetting } from '../../directory/server-setting.ts';
 
 export const directorySettings = z.strictObject({
@@ -14,6 +14,9 @@ export const directorySettings = z.strictObject({
     'Where they are sent. Empty: to "upload" below each URL of `servers` that ends in "/"; ' +
       'old servers take them at "…/minion-cgi/publish".',
   ),
+  timeout: durationSetting('1 min', 'How long one request to a directory server may take.').refine((time) => time > 0, {
+    error: 'write a time such as "1 min"',
+  }),
   check_signatures: flagSetting(
     true,
     'false takes directories that nobody has signed, as the old program does: for test networks only.',

@@ -1,0 +1,144 @@
+// `postern mix testnet`: a whole network on this machine, and what it shows of itself; open until Ctrl-C.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { silentLog } from '../../base/log.ts';
+import { systemRandom } from '../../base/random.ts';
+import { fastClock, MINUTE, SECOND, systemClock } from '../../base/time.ts';
+import { playStory, type StoryEvent } from '../../mixminion/testnet/story.ts';
+import { Testnet } from '../../mixminion/testnet/testnet.ts';
+import { formatEndpoint } from '../../net/endpoint.ts';
+import type { JsonOption } from '../command.ts';
+import { harmless, print, showProgress, table } from '../output.ts';
+
+const OWNER_ONLY = 0o077;
+/** How long a message may take, of the machine's time: many times what it takes. */
+const PATIENCE = 3 * MINUTE;
+const SHOWN = 60;
+
+const TASKS = {
+  relay: 'passes it on',
+  crossover: 'puts the second half of the path in front',
+  deliver: 'delivers it',
+} as const;
+
+export interface TestnetOptions extends JsonOption {
+  readonly speed: number;
+  /** Where it lies; a folder that is removed at the end when not given. */
+  readonly folder?: string;
+  /** `false`: nothing is sent. */
+  readonly story: boolean;
+  /** Ends after the story. */
+  readonly once?: boolean;
+}
+
+export async function testnet({ speed, folder, story, once, json = false }: TestnetOptions): Promise<void> {
+  process.umask(OWNER_ONLY);
+  const stop = untilInterrupted();
+  const temporary = folder === undefined ? await mkdtemp(join(tmpdir(), 'postern-testnet-')) : undefined;
+  try {
+    const begun = systemClock.now();
+    const setting = `${speed} since ${new Date(begun).toISOString()}`;
+    const bar = await showProgress('making keys');
+    await using net = await Testnet.open({
+      folder: resolve(temporary ?? folder ?? ''),
+      clock: fastClock({ begun, speed }),
+      log: silentLog,
+      onProgress: (done, total) => bar.update(done, total),
+    }).finally(() => bar.stop());
+    const homes = { alice: await net.home('alice', setting), bob: await net.home('bob', setting) };
+    if (json) tellJson({ event: 'open', ...described(net, homes), speed });
+    else print(welcome(net, speed));
+    if (story && !stop.aborted) {
+      const tell = json ? tellJson : (event: StoryEvent) => print(inWords(event, speed));
+      const signal = AbortSignal.any([stop, AbortSignal.timeout(PATIENCE)]);
+      try {
+        await playStory({ net, random: systemRandom, homes, signal, tell });
+      } catch (error) {
+        if (!stop.aborted) throw error;
+      }
+    }
+    if (once || stop.aborted) return;
+    if (!json) print(invitation(net, homes));
+    await new Promise<void>((done) => stop.addEventListener('abort', () => done()));
+  } finally {
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Aborted by Ctrl-C and the like; at the second time the process ends as others do. */
+function untilInterrupted(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
+}
+
+function described(net: Testnet, homes: Readonly<Record<string, string>>) {
+  return {
+    directory: net.at,
+    homes,
+    mail: net.mail.folderOf('.'),
+    remailers: net.nodes.map(({ nickname, at }) => ({ nickname, at: formatEndpoint(at) })),
+  };
+}
+
+/** One line for each event, as a reader wants them who is told while it happens. */
+function tellJson(event: object): void {
+  print(JSON.stringify(event));
+}
+
+function welcome({ at, nodes }: Testnet, speed: number): string {
+  const rows = nodes.map(({ nickname, at: where, keyFingerprint }) => [
+    nickname,
+    formatEndpoint(where),
+    keyFingerprint,
+  ]);
+  return [
+    `A Type III network of ${nodes.length} remailers on this machine alone. Its time runs ${speed} times as fast as yours.`,
+    '',
+    `  directory  ${at.url}  ${at.fingerprint}`,
+    '             lists, and everybody fetches from it once a day',
+    table(['REMAILER', 'AT', 'FINGERPRINT'], rows).replace(/^/gm, '  '),
+    '             each may pass packets to each other, and deliver to mailboxes alice and bob',
+  ].join('\n');
+}
+
+function invitation(net: Testnet, { alice, bob }: { alice: string; bob: string }): string {
+  return `
+It stays open until you press Ctrl-C. From another terminal:
+
+  $ postern mix servers --home ${alice}
+  $ echo hello | postern mix send --to mbox:bob --home ${alice}
+  $ ls ${net.mail.folderOf('bob')}
+  $ postern mix decode --home ${bob} --input ${join(net.mail.folderOf('bob'), '0001-…')}
+`;
+}
+
+function inWords(event: StoryEvent, speed: number): string {
+  switch (event.event) {
+    case 'act':
+      return `\n${event.title}`;
+    case 'way':
+      return `\n  ${event.from} → ${event.legs.map((leg) => leg.join(' → ')).join(' ⇒ ')} → ${event.to}\n`;
+    case 'hop': {
+      const { place, remailer, digest, task, after } = event;
+      return `  ${timeOf(after, speed)}  hop ${place}: ${remailer.padEnd(8)} has ${digest.slice(0, 12)}…, keeps it until it mixes, ${TASKS[task]}`;
+    }
+    case 'sent':
+      return `  ${event.octets} octets in ${event.packets === 1 ? 'one packet' : `${event.packets} packets`} of 32 KiB`;
+    case 'arrived':
+      return `  ${timeOf(event.after, speed)}  in the mailbox of ${event.user}: ${event.octets} octets`;
+    case 'read': {
+      const text = event.text.trim();
+      const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length} octets, all as they were)` : text;
+      return harmless(`  ${event.user} reads: ${shown}`);
+    }
+  }
+}
+
+/** Times of the network, and of the machine in brackets. */
+function timeOf(after: number, speed: number): string {
+  const minutes = (after / MINUTE).toFixed(1).padStart(5);
+  return `${minutes} min (${(after / speed / SECOND).toFixed(1)} s)`;
+}
