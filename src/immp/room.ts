@@ -11,16 +11,23 @@ import { Secrets } from './auth/secrets.ts';
 import { Vault } from './auth/vault.ts';
 import { CALLBACKS } from './commands/auth-cookie.ts';
 import type { FarServers } from './federation/far-servers.ts';
+import type { SealedArrival } from './federation/open-sealed.ts';
 import type { Delivery } from './mail/delivery.ts';
 import type { ImmpSettings } from './settings.ts';
 import type { SpoolPlace } from './spool.ts';
 import { Watching } from './watching.ts';
-import { domain as domainKind } from './wire/imid.ts';
+import { domain as domainKind, type Imid } from './wire/imid.ts';
 
 /** Takes messages for other domains. */
 export interface Carrier {
   /** Resolves when the message is durable in its queue. Throws Refusal. */
   carry(delivery: Delivery): Promise<void>;
+  /** Takes what is sealed to this domain, or to one whose mail goes through it; durable when this resolves. Throws Refusal. */
+  takeSealed(arrival: SealedArrival): Promise<'delivered' | 'queued'>;
+  /** The armoured OpenPGP key of this domain. */
+  ownKey(): Promise<string>;
+  /** That of another domain, or of somebody there; undefined when there is none. Throws Refusal 451. */
+  keyElsewhere(domain: string, of: Imid | string): Promise<string | undefined>;
 }
 
 export class Room {
@@ -29,6 +36,8 @@ export class Room {
   readonly secrets: Secrets;
   readonly watching: Watching;
   readonly spool: SpoolPlace;
+  /** The counter's own folder. */
+  readonly folder: string;
   /** Undefined where nothing goes out. */
   carrier: Carrier | undefined;
   /** The servers of other domains; undefined where nobody talks with them. */
@@ -49,6 +58,7 @@ export class Room {
     this.accounts = new Accounts(post);
     this.secrets = secrets;
     this.watching = new Watching(post.store);
+    this.folder = house.folder;
     this.spool = { folder: join(house.folder, 'work'), random: post.random };
     this.#settings = settings;
     this.#identity = house.identity;
@@ -96,6 +106,12 @@ export class Room {
   /** Takes one delivery of `who` off the rate, or says that there is none left. */
   mayDeliver(who: string): boolean {
     return this.#deliveries.take(who);
+  }
+
+  /** The domain whose server takes mail for `domain`: itself, or a proxy. */
+  nextTo(domain: string): string {
+    const name = domain.toLowerCase();
+    return this.#settings.routes.find((route) => route.domain === name)?.proxy ?? name;
   }
 
   /** Takes one call-back to `domain` off the rate, or says that there is none left.   spec: immp 2.6 */

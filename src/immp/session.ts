@@ -31,11 +31,18 @@ const IDLE: Readonly<Record<State, number>> = {
   remote: 30 * MINUTE,
 };
 
+/** What is sealed to a domain, by another one.   spec: immp 2.8 */
+export interface SealedDraft extends Pick<Delivery, 'id' | 'importance' | 'secure'> {
+  readonly sealedFor: string;
+  readonly peer: string;
+}
+
 /** A message that is being put together. */
 export interface OpenMessage {
   readonly draft:
     | Omit<Delivery, 'parts' | 'said'>
-    | { readonly mailbox: string; readonly folder: string; readonly id: string };
+    | { readonly mailbox: string; readonly folder: string; readonly id: string }
+    | SealedDraft;
   readonly multipart: boolean;
   readonly subject: string | undefined;
   readonly parts: Part[];

@@ -3,12 +3,13 @@
 import { uuidFrom } from '../auth/secrets.ts';
 import { readBlock } from '../block.ts';
 import { Refusal } from '../codes.ts';
+import { readOuter, SEALED_TYPE } from '../federation/sealed.ts';
 import { isCircle, readTrace } from '../federation/trace.ts';
 import { accept, admit } from '../mail/accept.ts';
 import type { Delivery } from '../mail/delivery.ts';
 import { ENVELOPE_LIMIT, ENVELOPE_NAME, ENVELOPE_TYPE, readEnvelopePart } from '../mail/envelope-part.ts';
 import type { Part } from '../mail/message.ts';
-import type { Answers, OpenMessage, Session } from '../session.ts';
+import type { Answers, OpenMessage, SealedDraft, Session } from '../session.ts';
 import { spool } from '../spool.ts';
 import type { CommandOf } from '../wire/forms.ts';
 import { accountName, formatImid, type NodeName, node } from '../wire/imid.ts';
@@ -29,8 +30,8 @@ export const deliver: Handler<'DELIVER'> = async (command, answers) => {
   const { to, switches, subject } = command;
   onlySwitches(switches, ['+IMPORTANT', '-IMPORTANT', '+MULTIPART', '+SECURE', '-FROM']);
   if (session.open !== undefined) throw new Refusal('409');
-  if (typeof to === 'string') throw new Refusal('400', { text: 'Sealed deliveries are not taken here' });
   if (!room.mayDeliver(authorityOf(session))) throw new Refusal('429');
+  if (typeof to === 'string') return openSealedDelivery(to, command, answers);
   const from = await senderOf(command, answers);
   const origin = session.peer.state === 'remote' ? session.peer.domain : room.domain;
   const local = to.domain.toLowerCase() === room.domain;
@@ -43,9 +44,7 @@ export const deliver: Handler<'DELIVER'> = async (command, answers) => {
       sender: session.peer.state === 'local' ? session.peer.account : undefined,
       origin,
       ...(session.peer.state === 'remote' ? { peer: session.peer.domain } : {}),
-      id: command.id ?? uuidFrom(room.post.random.bytes(16)),
-      importance: switches.includes('+IMPORTANT') ? 'important' : switches.includes('-IMPORTANT') ? 'low' : undefined,
-      secure: switches.includes('+SECURE'),
+      ...labelsOf(command, room),
       via: [],
     },
     multipart: switches.includes('+MULTIPART'),
@@ -54,6 +53,32 @@ export const deliver: Handler<'DELIVER'> = async (command, answers) => {
   };
   await answers.send('270', 'Ok, ready to deliver. Give me your DATA.');
 };
+
+/** Sealed by one server for another, whoever carries it: users leave that to their server.   spec: immp 2.8 */
+async function openSealedDelivery(to: string, command: CommandOf<'DELIVER'>, answers: Answers): Promise<void> {
+  const { session, room } = answers;
+  const { switches, from, subject } = command;
+  const { peer } = session;
+  if (peer.state !== 'remote') throw new Refusal('403', { text: 'Not allowed: users name a recipient' });
+  if (from !== undefined || subject !== undefined || switches.includes('-FROM')) throw new Refusal('406');
+  const sealedFor = to.toLowerCase();
+  if (room.carrier === undefined || (sealedFor !== room.domain && !mayPass(to, answers))) throw new Refusal('422');
+  session.open = {
+    draft: { sealedFor, peer: peer.domain, ...labelsOf(command, room) },
+    multipart: true,
+    subject: undefined,
+    parts: [],
+  };
+  await answers.send('270', 'Ok, ready to deliver. Give me your DATA.');
+}
+
+function labelsOf({ id, switches }: CommandOf<'DELIVER'>, { post }: Answers['room']) {
+  return {
+    id: id ?? uuidFrom(post.random.bytes(16)),
+    importance: switches.includes('+IMPORTANT') ? 'important' : switches.includes('-IMPORTANT') ? 'low' : undefined,
+    secure: switches.includes('+SECURE'),
+  } as const;
+}
 
 export const data: Handler<'DATA'> = async (command, answers) => {
   const { session, room } = answers;
@@ -90,6 +115,7 @@ export const done: Handler<'DONE'> = async (_command, answers) => {
   try {
     if (!open.parts.some((part) => part.class === 'content')) throw new Refusal('472');
     if ('mailbox' in open.draft) await keepDraft(open.draft, open, answers);
+    else if ('sealedFor' in open.draft) await finishSealed(open.draft, open, answers);
     else await finish(deliveryOf(open, open.draft, answers), answers);
   } finally {
     await session.dropOpen(); // whatever the answer, the delivery is closed
@@ -113,6 +139,21 @@ async function finish(delivery: Delivery, answers: Answers): Promise<void> {
     await room.carrier.carry(delivery);
     await answers.send('274', queued.write(delivery.id, domain));
   }
+}
+
+/** Exactly the two parts that a sealed message has, and then whatever is done with such. */
+async function finishSealed(draft: SealedDraft, { parts, envelope }: OpenMessage, answers: Answers): Promise<void> {
+  const [part, ...others] = parts;
+  const outer = envelope && readOuter(envelope);
+  if (!envelope || !outer || part?.type.toLowerCase() !== SEALED_TYPE || others.length > 0) throw new Refusal('471');
+  if (outer.destination !== draft.sealedFor) throw new Refusal('403');
+  const { via } = readTrace(envelope);
+  if (isCircle(via, answers.room.domain)) throw new Refusal('422');
+  const { peer, id, importance, secure } = draft;
+  const arrival = { peer, id, importance, secure, outer, envelope, sealed: part.data, via };
+  const fate = await answers.room.carrier?.takeSealed(arrival);
+  if (fate === 'delivered') await answers.send('273', delivered.write(draft.id));
+  else await answers.send('274', queued.write(draft.id, draft.sealedFor));
 }
 
 function deliveryOf(open: OpenMessage, draft: Omit<Delivery, 'parts' | 'said'>, { room }: Answers): Delivery {
@@ -214,6 +255,7 @@ function partOf({ name, type, length, switches }: CommandOf<'DATA'>, open: OpenM
 
 /** Throws Refusal 441 when the mailbox has no room for `size` octets. It is looked at again when the message is stored. */
 async function mayHold({ room }: Answers, { draft }: OpenMessage, size: number): Promise<void> {
+  if ('sealedFor' in draft) return;
   const local = 'mailbox' in draft || draft.to.domain.toLowerCase() === room.domain;
   const name = 'mailbox' in draft ? draft.mailbox : local ? (await room.accounts.recipient(draft.to))?.name : undefined;
   const mailbox = name && (await room.accounts.mailbox(name));

@@ -9,6 +9,8 @@ export class FarError extends PosternError<
   | 'changed-key'
   /** It is met for the first time, and nobody vouches for its key. */
   | 'untrusted'
+  /** It has no OpenPGP key. */
+  | 'no-key'
   /** It is this office. */
   | 'self'
 > {}

@@ -1,23 +1,31 @@
 // Mail for other domains: taken in and made durable, carried when the other side can be reached, and sent back as a notice when it
 // cannot.   spec: immp 2.4, 2.8
 
+import type { PrivateKey } from 'openpgp';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { HOUR, MINUTE } from '../../base/time.ts';
 import { type Attempt, Outbound } from '../../post/outbound.ts';
 import type { Post } from '../../post/post.ts';
 import type { Job } from '../../store/store.ts';
-import { deliver } from '../client/deliver.ts';
+import { deliver, type OutgoingMessage } from '../client/deliver.ts';
 import { ClientError } from '../client/errors.ts';
 import { isTemporary, Refusal } from '../codes.ts';
 import { accept, envelopeOf } from '../mail/accept.ts';
 import type { Delivery } from '../mail/delivery.ts';
+import { ENVELOPE_NAME, ENVELOPE_TYPE } from '../mail/envelope-part.ts';
 import type { Carrier, Room } from '../room.ts';
-import { imid } from '../wire/imid.ts';
+import { spooled } from '../spool.ts';
+import { formatImid, type Imid, imid } from '../wire/imid.ts';
 import { bounceOf } from './bounce.ts';
+import { DomainKeys } from './domain-keys.ts';
 import { FarError } from './errors.ts';
 import { FarServers, TALK_TIME } from './far-servers.ts';
-import { onward } from './onward.ts';
+import { onward, type SealingKeys, sealed } from './onward.ts';
+import { openSealed, type SealedArrival } from './open-sealed.ts';
+import { OwnKey } from './own-key.ts';
 import { type MailJob, Queue, readJob, writeJob } from './queue.ts';
+import { SEALED_NAME, SEALED_TYPE, withStations } from './sealed.ts';
+import type { Stations } from './trace.ts';
 import { warnOfKey } from './warning.ts';
 
 const QUEUE = 'immp-out';
@@ -30,6 +38,8 @@ export class Federation implements Carrier {
   readonly far: FarServers;
   readonly #room: Room;
   readonly #queue: Queue;
+  readonly #own: OwnKey;
+  readonly #keys: DomainKeys;
   readonly #outbound: Outbound;
   readonly #counted: ReturnType<Post['metrics']['counter']>;
 
@@ -37,7 +47,9 @@ export class Federation implements Carrier {
     const { post } = room;
     this.#room = room;
     this.#queue = new Queue(post);
-    this.far = new FarServers(room, (domain, pinned, shown) => warnOfKey(room, domain, pinned, shown));
+    this.far = new FarServers(room, (domain, pinned, shown) => warnOfKey(room, 'immp', domain, pinned, shown));
+    this.#own = new OwnKey(room.folder);
+    this.#keys = new DomainKeys(room, this.far);
     const about = 'IMMP messages for other domains, by what became of them';
     this.#counted = post.metrics.counter('postern_immp_forwarded_total', about, ['outcome']);
     this.#outbound = new Outbound(post, {
@@ -81,9 +93,76 @@ export class Federation implements Carrier {
    * Throws Refusal 451 when there is no room.
    */
   async carry(delivery: Delivery): Promise<void> {
-    const station = { domain: this.#room.domain, timestamp: this.#room.timestamp() };
-    const via = [...delivery.via, station]; // each hop says that it was one   spec: immp 2.8
-    const job = await this.#queue.keep(delivery, envelopeOf(this.#room, { ...delivery, via }));
+    const { to, sender, importance, secure, parts } = delivery;
+    const envelope = envelopeOf(this.#room, { ...delivery, via: this.#withUs(delivery.via) });
+    await this.#take(await this.#queue.keep({ to: formatImid(to), sender, importance, secure }, envelope, parts));
+  }
+
+  async takeSealed(arrival: SealedArrival): Promise<'delivered' | 'queued'> {
+    const { destination, origin } = arrival.outer;
+    if (destination === this.#room.domain) {
+      const keys = { own: await this.#ownKey(), domains: this.#keys };
+      const delivery = await openSealed(this.#room, arrival, keys);
+      await this.#acceptOpened(delivery, arrival).finally(() =>
+        Promise.all(delivery.parts.map(({ data }) => data.discard())),
+      );
+      return 'delivered';
+    }
+    const via = this.#withUs(arrival.via);
+    const { importance, secure } = arrival;
+    const envelope = {
+      ...{ uuid: arrival.id, from: null, origin, to: destination, received: this.#room.timestamp() },
+      'received-via': via,
+    };
+    const outer = spooled(withStations(arrival.envelope, via));
+    const parts = [
+      { class: 'attachment', type: ENVELOPE_TYPE, name: ENVELOPE_NAME, data: outer },
+      { class: 'content', type: SEALED_TYPE, name: SEALED_NAME, data: arrival.sealed },
+    ] as const;
+    await this.#take(await this.#queue.keep({ to: destination, importance, secure }, envelope, parts));
+    return 'queued';
+  }
+
+  async ownKey(): Promise<string> {
+    return (await this.#ownKey()).toPublic().armor();
+  }
+
+  async keyElsewhere(domain: string, of: Imid | string): Promise<string | undefined> {
+    return this.#keys.ask(domain, of).catch((cause) => {
+      throw new Refusal('451', { cause });
+    });
+  }
+
+  /**
+   * A server on the way cannot tell the sender what became of a message that it cannot read, so this one does; the origin itself
+   * hears it in the answer.
+   */
+  async #acceptOpened(delivery: Delivery, { outer, peer }: SealedArrival): Promise<void> {
+    try {
+      await accept(this.#room, delivery, `@${outer.origin}`);
+    } catch (error) {
+      const final = error instanceof Refusal && !isTemporary(error.code);
+      if (final && peer !== outer.origin && delivery.from !== undefined) {
+        const { id, from, said } = delivery;
+        const { code, message: text } = error;
+        const failure = { id, recipient: formatImid(delivery.to), code, text, subject: said.subject };
+        const notice = bounceOf(failure, from, this.#room.domain);
+        if (notice) await this.carry(notice);
+      }
+      throw error;
+    }
+  }
+
+  /** Each hop says that it was one.   spec: immp 2.8 */
+  #withUs(via: Stations): Stations {
+    return [...via, { domain: this.#room.domain, timestamp: this.#room.timestamp() }];
+  }
+
+  #ownKey(): Promise<PrivateKey> {
+    return this.#own.get(this.#room.domain, this.#room.post.clock.now());
+  }
+
+  async #take(job: MailJob | undefined): Promise<void> {
     if (job === undefined) throw new Refusal('451', { text: 'Temporary failure: no room for mail to other domains' });
     await this.#outbound.push(job.message, writeJob(job));
     this.#counted({ outcome: 'accepted' });
@@ -113,12 +192,30 @@ export class Federation implements Carrier {
   async #carryOn(job: MailJob, signal: AbortSignal): Promise<void> {
     const waiting = await this.#queue.open(job);
     if (waiting === undefined) return; // a crash came between dropping the message and finishing its job
-    const message = onward(waiting, job);
-    const domain = imid.read(job.to)?.domain.toLowerCase() ?? '';
-    const next = this.#room.settings.routes.find((route) => route.domain === domain)?.proxy ?? domain;
-    const sent = await this.far.converse(next, (session) => deliver(session, message), { secure: job.secure, signal });
-    this.#counted({ outcome: sent.state === 'queued' ? 'handed-on' : 'delivered' });
+    const to = imid.read(job.to);
+    const domain = (to?.domain ?? job.to).toLowerCase();
+    const next = this.#room.nextTo(domain);
+    const send = async (message: OutgoingMessage) => {
+      const options = { secure: job.secure, signal };
+      const sent = await this.far.converse(next, (session) => deliver(session, message), options);
+      this.#counted({ outcome: sent.state === 'queued' ? 'handed-on' : 'delivered' });
+    };
+    const { seal } = this.#room.settings;
+    const ours = waiting.head.envelope.origin === this.#room.domain; // nobody else's mail is signed by us
+    if (to !== undefined && ours && (seal === 'always' || (seal === 'routes' && next !== domain))) {
+      const { message, spooled } = await sealed(waiting, job, await this.#sealingKeys(domain, signal));
+      await send(message).finally(() => spooled.discard());
+    } else {
+      await send(onward(waiting, job));
+    }
     await this.#queue.drop(job);
+  }
+
+  async #sealingKeys(domain: string, signal: AbortSignal): Promise<SealingKeys> {
+    const key = await this.#keys.of(domain, signal);
+    if (key === undefined) throw new FarError('no-key', `${domain} shows no key to seal mail to`);
+    const { post, spool } = this.#room;
+    return { own: await this.#ownKey(), key, now: post.clock.now(), place: spool };
   }
 
   async #giveUp(job: Job, reason: string): Promise<void> {

@@ -3,13 +3,12 @@
 import * as z from 'zod';
 import type { Post } from '../../post/post.ts';
 import { type Kept, WaitingMessages } from '../../post/waiting.ts';
-import type { Delivery } from '../mail/delivery.ts';
-import { type Envelope, type Head, type MessageFile, messageFile, readHead } from '../mail/message.ts';
-import { formatImid } from '../wire/imid.ts';
+import { type Envelope, type Head, type MessageFile, messageFile, type Part, readHead } from '../mail/message.ts';
 
 const MAILBOX = 'immp-out/waiting';
 
 const knownShape = z.object({
+  /** An IMID, or the domain that it is sealed to. */
   to: z.string(),
   /** The account of this office that hears of failure; nobody else ever does. */
   sender: z.string().optional(),
@@ -30,8 +29,10 @@ export type MailJob = z.infer<typeof jobShape>;
 
 export interface Waiting {
   readonly head: Head;
-  /** The octets of all parts in the order of the message. */
+  /** The octets of one part, by its place. */
   octets(at: number): AsyncGenerator<Buffer, void, void>;
+  /** The message file. */
+  whole(): AsyncGenerator<Buffer, void, void>;
 }
 
 export class Queue {
@@ -48,15 +49,9 @@ export class Queue {
   }
 
   /** Durable when this resolves. The job to push; undefined when there is no room. */
-  async keep(delivery: Delivery, envelope: Envelope): Promise<MailJob | undefined> {
-    const file = messageFile(envelope, delivery.parts);
-    const known: Known = {
-      to: formatImid(delivery.to),
-      ...(delivery.sender === undefined ? {} : { sender: delivery.sender }),
-      ...(delivery.importance === undefined ? {} : { importance: delivery.importance }),
-      secure: delivery.secure,
-      start: startOf(file),
-    };
+  async keep(route: Omit<Known, 'start'>, envelope: Envelope, parts: readonly Part[]): Promise<MailJob | undefined> {
+    const file = messageFile(envelope, parts);
+    const known: Known = { ...route, start: startOf(file) };
     const octets = Buffer.from(JSON.stringify(known));
     const kept: Kept = await this.#waiting.keep(octets, file.chunks(), this.#post.clock.now());
     return kept.status === 'kept' ? { ...known, message: kept.message } : undefined;
@@ -67,14 +62,19 @@ export class Queue {
     const front = await this.#waiting.read(message, { length: start });
     if (front === undefined) return undefined;
     const { head } = readHead(Buffer.concat(await Array.fromAsync(front.chunks)));
-    const read = (range: { offset: number; length: number }) => this.#waiting.read(message, range);
+    const read = (range: { offset: number; length?: number }) => this.#waiting.read(message, range);
     async function* octets(at: number) {
       const offset = head.parts.slice(0, at).reduce((sum, { length }) => sum + length, start);
       const found = await read({ offset, length: head.parts[at]?.length ?? 0 });
       if (found === undefined) throw new Error('a message went while it was being read');
       yield* found.chunks;
     }
-    return { head, octets };
+    async function* whole() {
+      const found = await read({ offset: 0 });
+      if (found === undefined) throw new Error('a message went while it was being read');
+      yield* found.chunks;
+    }
+    return { head, octets, whole };
   }
 
   drop({ message }: MailJob): Promise<void> {

@@ -23,6 +23,8 @@ const schema = z.object({
     .optional(),
 });
 
+const nested = z.object({ envelope: z.object({}).loose() });
+
 export type Stations = NonNullable<Envelope['received-via']>;
 
 export interface Trace {
@@ -37,7 +39,8 @@ const NOWHERE: Trace = { origin: undefined, via: [] };
 export function readTrace(octets: Uint8Array | undefined): Trace {
   if (octets === undefined) return NOWHERE;
   try {
-    const read = schema.parse(JSON.parse(Buffer.from(octets).toString('utf8')));
+    const json: unknown = JSON.parse(Buffer.from(octets).toString('utf8'));
+    const read = schema.parse(nested.safeParse(json).data?.envelope ?? json); // that of a sealed message is one level down
     return { origin: read['immp-origin'], via: read['received-via'] ?? [] };
   } catch {
     return NOWHERE;

@@ -10,11 +10,18 @@ import { spooled } from '../spool.ts';
 import { imid } from '../wire/imid.ts';
 
 /** Never throws: that nobody could be told is logged. */
-export async function warnOfKey(room: Room, domain: string, pinned: string, shown: string): Promise<void> {
+export async function warnOfKey(
+  room: Room,
+  kind: 'immp' | 'immp-openpgp',
+  domain: string,
+  pinned: string,
+  shown: string,
+): Promise<void> {
   const { admin } = room.settings;
   const to = imid.read(admin === '' ? `admin@${room.domain}` : admin);
   if (to === undefined) return;
-  const words = `The server of ${domain} shows another key than before.
+  const what = kind === 'immp' ? `The server of ${domain} shows another key` : `${domain} has another OpenPGP key`;
+  const words = `${what} than before.
 
 known: ${pinned}
 shown: ${shown}
@@ -22,7 +29,7 @@ shown: ${shown}
 Mail that must be safe is not sent there, and other mail only if an authority vouches for the server. Ask its administrator, by
 another way, whether the key was changed. If it was:
 
-    postern pins accept immp ${domain}
+    postern pins accept ${kind} ${domain}
 
 If not, somebody may be in between.
 `;
@@ -31,8 +38,8 @@ If not, somebody may be in between.
     from: `mailer-daemon@${room.domain}`,
     sender: undefined,
     origin: room.domain,
-    id: uuidFrom(hash('sha256', ['changed key', domain, shown].join('\0'), 'buffer').subarray(0, 16)),
-    said: { subject: `The server of ${domain} shows another key` },
+    id: uuidFrom(hash('sha256', ['changed key', kind, domain, shown].join('\0'), 'buffer').subarray(0, 16)),
+    said: { subject: what },
     importance: 'important',
     secure: false,
     parts: [{ class: 'content', type: 'text/plain; charset=utf-8', name: 'words', data: spooled(Buffer.from(words)) }],

@@ -7,7 +7,7 @@ import type { Spooled } from '../spool.ts';
 
 const MAGIC = 'immp-message 1\n';
 /** Octets of the first two lines. */
-const MAX_HEAD = 1024 * 1024;
+export const MAX_HEAD = 1024 * 1024;
 
 const station = z.object({ domain: z.string(), timestamp: z.string() });
 

@@ -37,8 +37,8 @@ export function formatReply({ pipe, code, more, text }: Reply): string {
   return `${pipe === undefined ? '' : `${pipe}: `}${code}${more ? '-' : ''} ${text.toWellFormed().replace(NO_TEXT, '?')}\n`;
 }
 
-/** Items of a list, which come without a dash although their command goes on. */
-const LIST_ITEMS: ReadonlySet<string> = new Set(['253', '281', '291']);
+/** Items of a list, and the head of a key, which come without a dash although their command goes on. */
+const LIST_ITEMS: ReadonlySet<string> = new Set(['253', '281', '290', '291']);
 /** 291 with an empty text ends the key that it lists. */
 const GO_AHEAD = '271';
 
