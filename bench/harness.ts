@@ -12,8 +12,17 @@ export interface Figure {
   readonly ratio?: number;
 }
 
+/** Figures that are read across and down. */
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
 export interface Report {
   figure(figure: Figure): void;
+  table(table: Table): void;
+  /** The figures drawn, as an SVG file; kept where somebody asks for it. */
+  picture(svg: string): void;
   /** Says what is going on, to a person who waits. */
   progress(text: string): void;
 }

@@ -1,12 +1,12 @@
-// `npm run bench -- NAME [--json]`: runs one bench and prints its figures, as a table for people or as one JSON object.
-// Without a name it lists the benches.
+// `npm run bench -- NAME [--json] [--svg FILE]`: runs one bench and prints its figures, as a table for people or as one JSON
+// object; some benches draw them, too. Without a name it lists the benches.
 
-import { globSync } from 'node:fs';
+import { globSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nearest } from '../src/base/text.ts';
-import type { Bench, Figure, Report } from './harness.ts';
+import type { Bench, Figure, Report, Table } from './harness.ts';
 
 const TOOLS = ['harness', 'raw-sync', 'run'];
 
@@ -21,17 +21,25 @@ async function load(name: string): Promise<Bench> {
 }
 
 async function list(): Promise<void> {
-  console.log('Usage: npm run bench -- NAME [--json]\n');
+  console.log('Usage: npm run bench -- NAME [--json] [--svg FILE]\n');
   for (const name of names) console.log(`  ${name.padEnd(14)} ${(await load(name)).about}`);
 }
 
-async function measure(name: string, json: boolean): Promise<void> {
+async function measure(name: string, json: boolean, svg: string | undefined): Promise<void> {
   const figures: Figure[] = [];
+  const tables: Table[] = [];
   const bench = await load(name);
   const report: Report = {
     figure(figure) {
       figures.push(figure);
       if (!json) console.log(line(figure));
+    },
+    table(table) {
+      tables.push(table);
+      if (!json) console.log(`${lines(table)}\n`);
+    },
+    picture(drawn) {
+      if (svg !== undefined) writeFileSync(svg, drawn);
     },
     progress(text) {
       if (process.stderr.isTTY) process.stderr.write(`${text}\n`);
@@ -39,7 +47,7 @@ async function measure(name: string, json: boolean): Promise<void> {
   };
   if (!json) console.log(`${name}: ${bench.about}\n${machine()}\n`);
   await bench.run(report);
-  if (json) console.log(JSON.stringify({ name, machine: machine(), figures }));
+  if (json) console.log(JSON.stringify({ name, machine: machine(), figures, ...(tables.length > 0 && { tables }) }));
 }
 
 function machine(): string {
@@ -53,6 +61,12 @@ function line({ name, value, unit, limit, ratio }: Figure): string {
   return `  ${name.padEnd(52)} ${digits(value).padStart(12)} ${unit.padEnd(6)}${share}${against}`;
 }
 
+function lines({ columns, rows }: Table): string {
+  const cells = [columns, ...rows.map((row) => row.map(String))];
+  const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  return cells.map((row) => `  ${row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  ')}`).join('\n');
+}
+
 /** Four figures that mean something, and no more. */
 function digits(value: number): string {
   const places = Math.abs(value) >= 1000 || Number.isInteger(value) ? 0 : 4;
@@ -61,11 +75,11 @@ function digits(value: number): string {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false } },
+  options: { json: { type: 'boolean', default: false }, svg: { type: 'string' } },
 });
 const [name] = positionals;
 if (name === undefined) await list();
-else if (names.includes(name)) await measure(name, values.json);
+else if (names.includes(name)) await measure(name, values.json, values.svg);
 else {
   const near = nearest(name, names);
   console.error(
