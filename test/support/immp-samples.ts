@@ -70,6 +70,7 @@ export const GOOD_LINES: readonly string[] = [
   'SET GLOBAL TITLE="Alice; of A"',
   'SET GLOBAL=5',
   'KEY REQUEST b.com',
+  'KEY NEXT',
   'KEY REQUEST alice@b.com',
   ' AS x  NOOP ;\tAS y NOOP ',
   'MBOX CHECK /postfächer/größe:UNREAD',

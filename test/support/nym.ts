@@ -7,7 +7,7 @@ import { RoutingType } from '../../src/mixminion/packet/routing.ts';
 import { createSurb, type Surb, surbDigest } from '../../src/mixminion/packet/surb.ts';
 import { type HolderCommand, readHolderMessage } from '../../src/nym/messages/to-holder.ts';
 import { type ServerCommand, writeServerMessage } from '../../src/nym/messages/to-server.ts';
-import type { Limits } from '../../src/nym/server/desk.ts';
+import type { Limits, SendReply } from '../../src/nym/server/desk.ts';
 import { Nymserver } from '../../src/nym/server/nymserver.ts';
 import type { Departure } from '../../src/post/outgoing-mail.ts';
 import { openTestPost, type TestPost } from './post.ts';
@@ -35,7 +35,11 @@ export interface TestNymserver extends AsyncDisposable {
   pass(ms: number): Promise<void>;
 }
 
-export async function openTestNymserver(limits: Partial<Limits> = {}): Promise<TestNymserver> {
+/** `onReply` is given what is sent through reply blocks, besides its being kept. */
+export async function openTestNymserver(
+  limits: Partial<Limits> = {},
+  onReply: SendReply = async () => {},
+): Promise<TestNymserver> {
   const clock = new VirtualClock();
   const post = await openTestPost(clock);
   const replies: TestNymserver['replies'] = [];
@@ -46,6 +50,7 @@ export async function openTestNymserver(limits: Partial<Limits> = {}): Promise<T
     domain: DOMAIN,
     prepareReply: () => async (message, surbs) => {
       replies.push({ commands: readHolderMessage(message), surbs: surbs.map(surbDigest) });
+      await onReply(message, surbs);
     },
     count: () => {},
     sendMail: async (departure) => {

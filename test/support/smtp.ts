@@ -5,6 +5,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type Clock, systemClock } from '../../src/base/time.ts';
 import { fixedResolver, type NameRecords } from '../../src/net/resolver.ts';
@@ -200,4 +201,14 @@ export class RawPeer {
       this.#wake();
     });
   }
+}
+
+/** What `look` finds in the end; it looks for 10 s at most. */
+export async function eventually<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < 1000; tries += 1) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await wait(10);
+  }
+  throw new Error('it did not happen');
 }

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { DOMAIN, openTestGateway, RawPeer } from '../../../test/support/smtp.ts';
+import { DOMAIN, eventually, openTestGateway, RawPeer } from '../../../test/support/smtp.ts';
 import { makeSelfSigned, makeTlsKey } from '../../net/tls-identity.ts';
 
 const ALICE = `alice@${DOMAIN}`;
@@ -169,7 +169,7 @@ test('where one recipient has it and another never will, the sender is told in a
   await peer.say('EHLO there.test');
   gateway.owner.answers.set(BOB, 'full');
   expect(await peer.mail(ALICE, [ALICE, BOB], MESSAGE)).toMatch(/^250/);
-  const notice = await until(() => gateway.owner.for(ALICE)[1]);
+  const notice = await eventually(() => gateway.owner.for(ALICE)[1]);
   expect(notice).toContain(`Final-Recipient: rfc822; ${BOB}`);
   expect(notice).toContain('Status: 5.2.2');
 });
@@ -237,7 +237,7 @@ test('users: a password over TLS alone, and their own address in both places', a
   expect(await peer.mail(ALICE, [BOB], `From: ${BOB}\r\n\r\nx`)).toMatch(/^550 5\.7\.1/);
   expect(await peer.mail(ALICE, [BOB], `From: ${BOB} <${ALICE}>\r\nFrom: ${BOB}\r\n\r\nx`)).toMatch(/^550 5\.7\.1/);
   expect(await peer.mail(ALICE, [BOB], `From: "Bob <${BOB}>" <${ALICE}>\r\nSubject: hi\r\n\r\nx`)).toMatch(/^250/);
-  const text = await until(() => gateway.owner.for(BOB)[0]);
+  const text = await eventually(() => gateway.owner.for(BOB)[0]);
   expect(text).not.toContain('127.0.0.1');
   expect(text).toMatch(/\r\nDate: .*\r\nMessage-ID: <[0-9a-f]{32}@here\.test>\r\n/);
   expect(text).toMatch(/^DKIM-Signature: /);
@@ -268,12 +268,3 @@ test('settings and certificate change while conversations go on; who closes bids
   await closing;
   expect(disposing).toBeDefined();
 });
-
-async function until<T>(look: () => T | undefined): Promise<T> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    const found = look();
-    if (found !== undefined) return found;
-    await wait(10);
-  }
-  throw new Error('it did not happen');
-}

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { expect, test } from 'vitest';
 import { openMailServer } from '../../../test/support/mail-server.ts';
-import { DOMAIN, openTestGateway, type TestGateway } from '../../../test/support/smtp.ts';
+import { DOMAIN, eventually, openTestGateway, type TestGateway } from '../../../test/support/smtp.ts';
 import { HOUR, MINUTE, VirtualClock } from '../../base/time.ts';
 import type { NameRecords } from '../../net/resolver.ts';
 import { makeSelfSigned, makeTlsKey } from '../../net/tls-identity.ts';
@@ -19,15 +19,6 @@ const there: Readonly<Record<string, NameRecords>> = {
   'there.test': { mx: [{ host: 'mx.there.test', priority: 10 }] },
   'mx.there.test': { addresses: ['127.0.0.1'] },
 };
-
-async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 500; tries += 1) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await wait(10);
-  }
-  throw new Error('it did not happen');
-}
 
 /** As an operator does. */
 async function ask<T>({ post, settings }: TestGateway, name: string, argument: unknown): Promise<T> {
@@ -49,14 +40,14 @@ test('a departure goes to the servers of its domain, signed, with CR LF, once', 
   const departure = { from: ALICE, to: ['x@there.test', 'y@THERE.test'], message: MESSAGE, once: 'one' };
   await gateway.post.outgoing.send(departure);
   await gateway.post.outgoing.send(departure);
-  const mail = await until(() => far.mails[0]);
+  const mail = await eventually(() => far.mails[0]);
   expect(mail).toMatchObject({ from: ALICE, to: ['x@there.test', 'y@there.test'], hello: DOMAIN });
   expect(mail.message.toString()).toContain('\r\n\r\nHello\r\n.\r\nthere\r\n');
   const record = dkimRecord(await dkimKey(gateway.post.folder, 'postern'), DOMAIN);
   const resolver = async (name: string) => (name === record.name ? [[record.value]] : []);
   const { results } = await dkimVerify(mail.message, { resolver, strict: true });
   expect(results).toMatchObject([{ signingDomain: DOMAIN, status: { result: 'pass' } }]);
-  expect(await until(() => isEmpty(gateway))).toBe(true);
+  expect(await eventually(() => isEmpty(gateway))).toBe(true);
   expect(far.mails).toHaveLength(1);
 });
 
@@ -69,8 +60,8 @@ test('some now, some later, some never: each has its outcome, and the sender a n
   await using gateway = await openTestGateway({ names: there, world, settings, clock });
   const to = ['now@there.test', 'later@there.test', 'never@there.test', `bob@${DOMAIN}`, `nobody@${DOMAIN}`];
   await gateway.post.outgoing.send({ from: ALICE, to, message: MESSAGE });
-  await until(() => (far.mails.length > 0 && gateway.owner.for(`bob@${DOMAIN}`).length > 0 ? true : undefined));
-  const shown = await until(async () => {
+  await eventually(() => (far.mails.length > 0 && gateway.owner.for(`bob@${DOMAIN}`).length > 0 ? true : undefined));
+  const shown = await eventually(async () => {
     const { messages } = await ask<{ messages: object[] }>(gateway, 'queue.list', {});
     return JSON.stringify(messages).includes('451') ? messages : undefined;
   });
@@ -91,7 +82,7 @@ test('some now, some later, some never: each has its outcome, and the sender a n
     await clock.advance(HOUR);
     await wait(5);
   }
-  const notice = await until(() => gateway.owner.for(ALICE)[0]);
+  const notice = await eventually(() => gateway.owner.for(ALICE)[0]);
   expect(far.mails).toHaveLength(1); // the others never twice
   expect(notice).toMatch(/^DKIM-Signature:/);
   expect(notice).toContain('Content-Type: multipart/report; report-type=delivery-status; boundary=');
@@ -102,7 +93,7 @@ test('some now, some later, some never: each has its outcome, and the sender a n
   expect(notice).not.toContain('rfc822; now@there.test');
   expect(notice).toContain('Subject: hello\r\n');
   expect(notice).not.toContain('Hello\r\n.\r\nthere');
-  expect(await until(() => isEmpty(gateway))).toBe(true);
+  expect(await eventually(() => isEmpty(gateway))).toBe(true);
 });
 
 test('domains without mail come back at once; a name service that is away does not', async () => {
@@ -116,17 +107,19 @@ test('domains without mail come back at once; a name service that is away does n
   await using gateway = await openTestGateway({ names, clock });
   const to = ['a@null.test', 'b@loop.test', 'c@inside.test', 'd@nowhere.test', 'e@away.test'];
   for (const one of to) await gateway.post.outgoing.send({ from: ALICE, to: [one], message: MESSAGE });
-  const notices = await until(() => (gateway.owner.for(ALICE).length === 4 ? gateway.owner.for(ALICE) : undefined));
+  const notices = await eventually(() =>
+    gateway.owner.for(ALICE).length === 4 ? gateway.owner.for(ALICE) : undefined,
+  );
   const statusOf = (address: string) =>
     /Status: (\S+)/.exec(notices.find((text) => text.includes(`; ${address}\r\n`)) ?? '')?.[1];
   expect(to.map(statusOf)).toEqual(['5.1.10', '5.4.6', '5.1.2', '5.1.2', undefined]);
-  await until(async () => ((await gateway.post.store.queues.count('smtp/outgoing')) === 1 ? true : undefined));
+  await eventually(async () => ((await gateway.post.store.queues.count('smtp/outgoing')) === 1 ? true : undefined));
 });
 
 test('nobody is told when the sender is nobody; what can never go is refused at once', async () => {
   await using gateway = await openTestGateway();
   await gateway.post.outgoing.send({ from: '', to: ['x@nowhere.test'], message: MESSAGE });
-  expect(await until(() => isEmpty(gateway))).toBe(true);
+  expect(await eventually(() => isEmpty(gateway))).toBe(true);
   expect(gateway.owner.kept).toEqual([]);
   for (const departure of [
     { from: ALICE, to: [], message: MESSAGE },
@@ -160,16 +153,16 @@ test('a message whose job a crash took gets it again; the operator may try, drop
   far.answers.from = 451;
   const open = await openGateway(house, gateway.settings({}), world);
   const id = typeof kept === 'string' ? '' : kept.id;
-  await until(async () => ((await mail.progress(id)).attempts === 1 ? true : undefined));
+  await eventually(async () => ((await mail.progress(id)).attempts === 1 ? true : undefined));
   delete far.answers.from;
   await wait(20);
   await clock.advance(3 * MINUTE); // the domain is let alone no longer
   await ask(gateway, 'queue.retry', { id });
-  await until(() => far.mails[0]);
-  expect(await until(() => isEmpty(gateway))).toBe(true);
+  await eventually(() => far.mails[0]);
+  expect(await eventually(() => isEmpty(gateway))).toBe(true);
   far.answers.from = 451;
   await gateway.post.outgoing.send({ from: ALICE, to: ['x@there.test'], message: MESSAGE });
-  const second = await until(async () => {
+  const second = await eventually(async () => {
     for await (const waiting of mail.all()) return waiting.id;
     return undefined;
   });
@@ -191,12 +184,12 @@ test('who wants no mail from here gets none, neither does his domain', async () 
   expect(await say('suppress.add', { address: 'x@there.test' })).toEqual({ added: false });
   expect(await say('suppress.list', {})).toMatchObject([{ address: 'x@there.test' }]);
   await gateway.post.outgoing.send({ from: ALICE, to: ['x@there.test', 'y@there.test'], message: MESSAGE });
-  expect(await until(() => far.mails[0])).toMatchObject({ to: ['y@there.test'] });
-  expect(await until(() => gateway.owner.for(ALICE)[0])).toContain('Final-Recipient: rfc822; x@there.test');
+  expect(await eventually(() => far.mails[0])).toMatchObject({ to: ['y@there.test'] });
+  expect(await eventually(() => gateway.owner.for(ALICE)[0])).toContain('Final-Recipient: rfc822; x@there.test');
   await say('suppress.remove', { address: 'x@there.test' });
   await say('suppress.add', { address: '@there.test' });
   await gateway.post.outgoing.send({ from: ALICE, to: ['y@there.test'], message: MESSAGE });
-  expect(await until(() => gateway.owner.for(ALICE)[1])).toContain('Final-Recipient: rfc822; y@there.test');
+  expect(await eventually(() => gateway.owner.for(ALICE)[1])).toContain('Final-Recipient: rfc822; y@there.test');
 });
 
 test('TLS where it is offered; "always" waits where it is not', async () => {
@@ -213,9 +206,9 @@ test('TLS where it is offered; "always" waits where it is not', async () => {
     await using gateway = await openTestGateway({ names: there, world: { port: far.endpoint.port }, settings });
     await gateway.post.outgoing.send({ from: ALICE, to: ['x@there.test'], message: MESSAGE });
     if (arrives) {
-      expect(await until(() => far.mails.pop())).toMatchObject({ secure: far === secure });
+      expect(await eventually(() => far.mails.pop())).toMatchObject({ secure: far === secure });
     } else {
-      await until(async () => ((await waitsFor(gateway)) ? true : undefined));
+      await eventually(async () => ((await waitsFor(gateway)) ? true : undefined));
       expect(far.mails).toEqual([]);
     }
   }
@@ -250,7 +243,7 @@ test('MTA-STS: only named servers with good certificates, and nobody can make it
     // Nobody vouches for the certificate.
     await using gateway = await openTestGateway({ names, world, settings: { private_hosts: true } });
     await send(gateway);
-    expect(await until(() => waitsFor(gateway))).toMatch(/certificate|self.signed/i);
+    expect(await eventually(() => waitsFor(gateway))).toMatch(/certificate|self.signed/i);
     expect(far.mails).toEqual([]);
   }
   {
@@ -260,18 +253,18 @@ test('MTA-STS: only named servers with good certificates, and nobody can make it
       settings: { private_hosts: true },
     });
     await send(gateway);
-    expect(await until(() => far.mails.pop())).toMatchObject({ secure: true });
+    expect(await eventually(() => far.mails.pop())).toMatchObject({ secure: true });
     // The same policy is asked for once; without a record, and with one that cannot be had, it stays in force.
     const before = asked;
     await send(gateway);
-    await until(() => far.mails.pop());
+    await eventually(() => far.mails.pop());
     expect(asked).toBe(before);
     text = undefined;
     names['_mta-sts.there.test'] = { txt: ['v=STSv1; id=b2;'] };
     names['there.test'] = { mx: [{ host: 'other.there.test', priority: 1 }] };
     names['other.there.test'] = { addresses: ['127.0.0.1'] };
     await send(gateway);
-    expect(await until(() => waitsFor(gateway))).toContain('MTA-STS');
+    expect(await eventually(() => waitsFor(gateway))).toContain('MTA-STS');
     expect(far.mails).toEqual([]);
   }
 });
@@ -289,8 +282,8 @@ test('DANE: the key that a checked name service names, whoever signed the certif
     const world = { port: far.endpoint.port, tlsa: async () => [record] };
     await using gateway = await openTestGateway({ names: there, world, settings: { private_hosts: true } });
     await gateway.post.outgoing.send({ from: ALICE, to: ['x@there.test'], message: MESSAGE });
-    if (arrives) expect(await until(() => far.mails.pop())).toMatchObject({ secure: true });
-    else expect(await until(() => waitsFor(gateway))).toContain('another key');
+    if (arrives) expect(await eventually(() => far.mails.pop())).toMatchObject({ secure: true });
+    else expect(await eventually(() => waitsFor(gateway))).toContain('another key');
   }
 });
 
@@ -311,7 +304,7 @@ test('a smart host takes all of it; so many connections to one domain and no mor
   for (let count = 0; count < 6; count += 1) {
     await gateway.post.outgoing.send({ from: ALICE, to: [`x@domain-${count}.test`], message: MESSAGE });
   }
-  await until(() => (far.mails.length === 6 ? true : undefined));
+  await eventually(() => (far.mails.length === 6 ? true : undefined));
   expect(most).toBe(2);
 });
 
@@ -334,7 +327,7 @@ test('a server that hangs up is not asked by every message again', async () => {
     await gateway.post.outgoing.send({ from: ALICE, to: ['x@there.test'], message: MESSAGE });
   }
   const mail = new WaitingMail(gateway.post);
-  await until(async () => {
+  await eventually(async () => {
     for await (const { id } of mail.all()) if ((await mail.progress(id)).attempts !== 1) return undefined;
     return true;
   });
