@@ -142,9 +142,10 @@ export class Answers {
   }
 
   /** One frame of a raw download: its line and its octets in one piece, which nothing can come between. */
-  async frame(octets: Uint8Array): Promise<void> {
-    const line = Buffer.from(this.line('251', `LENGTH ${octets.byteLength}`, true));
-    await this.session.connection.write(Buffer.concat([line, octets]));
+  async frame(pieces: readonly Buffer[]): Promise<void> {
+    const size = pieces.reduce((sum, { length }) => sum + length, 0);
+    const line = Buffer.from(this.line('251', `LENGTH ${size}`, true));
+    await this.session.connection.write(Buffer.concat([line, ...pieces], line.length + size));
   }
 
   line(code: string, text: string, more: boolean): string {

@@ -7,10 +7,10 @@ import { ClientError, refused } from './errors.ts';
 /** How long a server may take for the next line of a reply: it may have to ask another one meanwhile. */
 export const REPLY_TIME = 120 * SECOND;
 
-/** A line of a reply, with the octets of the frame that it announces. */
+/** A line of a reply, with the octets of the frame that it announces, in pieces as they came. */
 export interface Item {
   readonly reply: Reply;
-  readonly octets?: Buffer;
+  readonly octets?: readonly Buffer[];
 }
 
 /** Reads on until something came for the exchange; throws when that takes more than `timeout` ms, or nothing more can come. */
@@ -38,7 +38,7 @@ export class Exchange {
   async next(timeout = REPLY_TIME): Promise<Item | undefined> {
     await this.peek(timeout);
     const item = this.#items.shift();
-    if (item?.octets) this.#release(item.octets.length);
+    if (item) this.#release(sizeOf(item));
     return item;
   }
 
@@ -75,15 +75,19 @@ export class Exchange {
   /** Nobody wants the rest: it is thrown away as it comes. */
   drop(): void {
     this.#dropped = true;
-    for (const { octets } of this.#items.splice(0)) this.#release(octets?.length ?? 0);
+    for (const item of this.#items.splice(0)) this.#release(sizeOf(item));
   }
 
   /** Takes in what came. */
   put(item: Item): void {
     if (isFinal(item.reply)) this.#ended = true;
     if (!this.#dropped) this.#items.push(item);
-    else this.#release(item.octets?.length ?? 0);
+    else this.#release(sizeOf(item));
   }
+}
+
+function sizeOf({ octets = [] }: Item): number {
+  return octets.reduce((sum, { length }) => sum + length, 0);
 }
 
 export function isRefusal({ code, more }: Reply): boolean {

@@ -134,10 +134,10 @@ async function* raw(exchange: Exchange): AsyncGenerator<RawPiece, void, void> {
     const line = frame.read(item.reply.text);
     if (item.reply.code !== '251' || line === undefined) throw unclear();
     if (line.kind === 'uuid') yield line.uuid;
-    if (line.kind === 'length' && item.octets) {
-      hash.update(item.octets);
-      count += item.octets.length;
-      yield item.octets;
+    for (const octets of item.octets ?? []) {
+      hash.update(octets);
+      count += octets.length;
+      yield octets;
     }
     if (line.kind === 'total' && (line.octets !== count || line.sha256 !== toHex(hash.digest()))) {
       throw new ClientError('protocol', 'what came is not what the server says it sent', { remedy: 'fetch it again' });

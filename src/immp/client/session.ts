@@ -184,12 +184,12 @@ export class ImmpSession {
     }
   }
 
-  async #frameOf({ code, more, text }: Reply): Promise<Buffer | undefined> {
+  async #frameOf({ code, more, text }: Reply): Promise<readonly Buffer[] | undefined> {
     const announced = code === '251' && more ? frame.read(text) : undefined;
     if (announced?.kind !== 'length') return undefined;
     this.#held += announced.octets;
     if (this.#held > MAX_HELD) throw new ClientError('protocol', 'more comes in than is taken');
-    return this.#connection.block(announced.octets, FRAME_TIME);
+    return Array.fromAsync(this.#connection.stream(announced.octets, FRAME_TIME));
   }
 
   #exchangeOf(reply: Reply): Exchange {

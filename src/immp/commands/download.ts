@@ -41,7 +41,7 @@ export class Download {
   }
 }
 
-/** Gathers octets into frames that are as large as they may be. */
+/** Gathers small pieces into frames; what is large goes out as it came, so that nothing is copied for the sake of full frames. */
 class Frames {
   readonly #answers: Answers;
   #held: Buffer[] = [];
@@ -52,21 +52,20 @@ class Frames {
   }
 
   async add(octets: Buffer): Promise<void> {
-    for (let at = 0; at < octets.length; ) {
-      const piece = octets.subarray(at, at + MAX_FRAME - this.#size);
+    for (let at = 0; at < octets.length; at += MAX_FRAME) {
+      const piece = octets.subarray(at, at + MAX_FRAME);
+      if (this.#size + piece.length > MAX_FRAME) await this.flush();
       this.#held.push(piece);
       this.#size += piece.length;
-      at += piece.length;
-      if (this.#size === MAX_FRAME) await this.flush();
     }
   }
 
   async flush(): Promise<void> {
     if (this.#size === 0) return;
-    const [first, ...rest] = this.#held;
-    await this.#answers.frame(first && rest.length === 0 ? first : Buffer.concat(this.#held));
+    const held = this.#held;
     this.#held = [];
     this.#size = 0;
+    await this.#answers.frame(held);
   }
 }
 
