@@ -111,6 +111,8 @@ export async function openTestGateway(options: GatewayOptions = {}): Promise<Tes
 
 /** A peer over a bare socket. */
 export class RawPeer {
+  /** How many came. */
+  packets = 0;
   #socket: Socket | TLSSocket;
   #heard = '';
   #wake: () => void = () => {};
@@ -192,6 +194,7 @@ export class RawPeer {
 
   #listen(): void {
     this.#socket.on('data', (chunk: Buffer) => {
+      this.packets += 1;
       this.#heard += chunk.toString('latin1');
       this.#wake();
     });

@@ -268,3 +268,20 @@ test('settings and certificate change while conversations go on; who closes bids
   await closing;
   expect(disposing).toBeDefined();
 });
+
+test('replies to commands that came together leave together, also when they are more than fit', async () => {
+  await using gateway = await openTestGateway();
+  using peer = await RawPeer.open(gateway.ports.exchange);
+  await peer.say('EHLO there.test');
+  peer.send(`MAIL FROM:<x@there.test>\r\nRCPT TO:<${ALICE}>\r\nDATA\r\n`);
+  expect([await peer.answer(), await peer.answer(), await peer.answer()].map((reply) => reply.slice(0, 3))).toEqual([
+    '250',
+    '250',
+    '354',
+  ]);
+  expect(peer.packets).toBe(3); // the greeting, the answer to EHLO, and these
+  peer.send('Subject: x\r\n\r\nx\r\n.\r\nRSET\r\nNOOP\r\n');
+  for (let count = 0; count < 3; count += 1) expect(await peer.answer()).toMatch(/^250/);
+  peer.send('NOOP\r\n'.repeat(5_000));
+  for (let count = 0; count < 5_000; count += 1) expect(await peer.answer()).toBe('250 OK');
+});

@@ -1,5 +1,6 @@
-// The library's SMTP server with one rule more: a command line ends in CR LF and nothing else (RFC 5321 2.3.8). What a front server
-// takes for one line and we for two would let somebody smuggle commands past it.
+// The library's SMTP server with two rules more. A command line ends in CR LF and nothing else (RFC 5321 2.3.8): what a front server takes
+// for one line and we for two would let somebody smuggle commands past it. And the replies to commands that came together leave
+// together (RFC 2920 3.2), in one packet.
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -35,8 +36,29 @@ class StrictConnection extends SMTPConnection {
       }
       lines.see(chunk);
       if (lines.broken) return next(new Error('a line does not end in CR LF'));
-      return write(chunk, encoding, next);
+      if (!severalCommands(chunk)) return write(chunk, encoding, next);
+      const socket = this._socket;
+      socket.cork();
+      return write(chunk, encoding, (error) => {
+        socket.uncork();
+        next(error);
+      });
     };
     return parser;
   }
+
+  /** Whoever asks much and reads nothing has to read first; what is held back goes to him now. */
+  override _whenWritable(next: () => void): void {
+    const { _socket: socket } = this;
+    while (socket.writableNeedDrain && socket.writableCorked > 0) socket.uncork();
+    super._whenWritable(next);
+  }
 }
+
+/** More than one line, and none of them STARTTLS, whose answer cannot wait: nothing may come after it. RFC 3207 4.1 */
+function severalCommands(chunk: Buffer): boolean {
+  const first = chunk.indexOf(LF);
+  return first >= 0 && first < chunk.length - 1 && !/STARTTLS/i.test(chunk.toString('latin1'));
+}
+
+const LF = 0x0a;
