@@ -12,7 +12,7 @@ export const METHODS = {
 } as const;
 
 /** Beside the keys of AUTH: what this server can beyond the draft. */
-const EXTENSIONS = ['KEY', 'WATCH', 'MBOX2', 'FRAME'];
+const EXTENSIONS = ['KEY', 'NEXT', 'WATCH', 'MBOX2', 'FRAME'];
 
 export async function greet({ connection, room }: Session): Promise<void> {
   const line = (code: string, text: string, more = false) => formatReply({ code, text, more });

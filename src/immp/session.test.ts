@@ -46,7 +46,7 @@ describe('before encryption', () => {
       '100- IMMP/1.0 Server at b.com.',
       '100- Please upgrade the connection to one of the following:',
       '100 TLS2 TLS3',
-      '101 p=IMMP v=1.0 d=b.com m=26214400 x=K3,KEY,WATCH,MBOX2,FRAME',
+      '101 p=IMMP v=1.0 d=b.com m=26214400 x=K3,KEY,NEXT,WATCH,MBOX2,FRAME',
     ]);
     expect(await client.ask('upgrade tls2')).toEqual(['204 Upgrading to TLS2.']);
     await client.connection.secure({ side: 'client', host: 'b.com', maxVersion: 'TLSv1.2' });

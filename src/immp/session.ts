@@ -163,6 +163,7 @@ export function refusalByState(word: Word, state: State): Refusal | undefined {
   if (state === 'plain') return word === 'UPGRADE' ? undefined : new Refusal('720');
   if (word === 'UPGRADE') return new Refusal('405');
   if (word.startsWith('AUTH ')) return state === 'unauthenticated' ? undefined : new Refusal('405');
+  if (word === 'KEY NEXT') return undefined;
   if (state === 'unauthenticated') return word === 'PUSH' ? undefined : new Refusal('401');
   return state === 'local' || FOR_REMOTE.has(word) ? undefined : new Refusal('403');
 }

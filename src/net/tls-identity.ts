@@ -22,6 +22,8 @@ export interface TlsIdentity {
   readonly key: string;
   /** SHA-256 of the SubjectPublicKeyInfo, 32 octets: stays the same over renewals that keep the key. */
   readonly serverKey: Buffer;
+  /** The same of the key that will take its place, where one is planned: counters that can tell their peers do. */
+  readonly next?: Buffer;
   readonly validFrom: number;
   readonly validUntil: number;
 }

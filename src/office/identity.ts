@@ -1,6 +1,6 @@
 // The certificate that the TLS ports show: the operator's, or one that the office signs itself and renews over the same key.
 
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { codeOf, messageOf } from '../base/errors.ts';
 import { replaceFile } from '../base/files.ts';
 import { DAY } from '../base/time.ts';
 import { isLoopback } from '../net/endpoint.ts';
-import { makeSelfSigned, makeTlsKey, readTlsIdentity, type TlsIdentity } from '../net/tls-identity.ts';
+import { keyFingerprint, makeSelfSigned, makeTlsKey, readTlsIdentity, type TlsIdentity } from '../net/tls-identity.ts';
 import type { DataFolder } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
 import type { Settings } from './settings.ts';
@@ -21,8 +21,12 @@ const RENEW_BEFORE = 60 * DAY;
  * key, when `[office] name` has changed or its time runs out. Throws OfficeError `identity`, NetError `tls`.
  */
 export async function loadIdentity(folder: DataFolder, settings: Settings, now: number): Promise<TlsIdentity> {
-  const given = await readGivenIdentity(folder, settings);
-  if (given !== undefined) return given;
+  const identity = (await readGivenIdentity(folder, settings)) ?? (await ownIdentity(folder, settings, now));
+  const next = await nextKey(folder, settings);
+  return next === undefined ? identity : { ...identity, next };
+}
+
+async function ownIdentity(folder: DataFolder, settings: Settings, now: number): Promise<TlsIdentity> {
   const ownKey = await readOr(folder.tlsKey, async () => {
     const made = makeTlsKey();
     await replaceFile(folder.tlsKey, made);
@@ -30,7 +34,7 @@ export async function loadIdentity(folder: DataFolder, settings: Settings, now: 
   });
   const { name } = settings.office;
   const ownCertificate = await readOr(folder.tlsCertificate, async () => undefined);
-  if (ownCertificate !== undefined) {
+  if (ownCertificate !== undefined && belongTogether(ownCertificate, ownKey)) {
     const identity = readTlsIdentity(ownCertificate, ownKey);
     if (carries(ownCertificate, name) && identity.validUntil - now > RENEW_BEFORE) return identity;
   }
@@ -50,6 +54,28 @@ export async function readGivenIdentity(folder: DataFolder, { tls }: Settings): 
 /** True for the certificate that the office made for this machine only: nobody elsewhere can tell it from another's. */
 export function isDemoIdentity(settings: Settings): boolean {
   return settings.tls.certificate === '' && isLoopback(settings.office.name);
+}
+
+/** Not when the planned key was put in the place of the old one. */
+function belongTogether(certificate: string, key: string): boolean {
+  return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+}
+
+/** The fingerprint of the planned key; undefined when none is planned. */
+async function nextKey(folder: DataFolder, { tls }: Settings): Promise<Buffer | undefined> {
+  if (tls.next_key === '') return undefined;
+  const file = resolve(folder.path, tls.next_key);
+  const key = await readOr(file, async () => undefined);
+  if (key === undefined) return undefined;
+  await refuseOpenKey(file);
+  try {
+    return keyFingerprint(createPublicKey(key));
+  } catch (cause) {
+    throw new OfficeError('identity', `${file} holds no private key`, {
+      cause,
+      remedy: 'make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
+    });
+  }
 }
 
 function carries(certificate: string, name: string): boolean {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { DAY, SECOND, VirtualClock } from '../base/time.ts';
 import type { Connection } from '../net/connection.ts';
 import { dial } from '../net/dial.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
+import { makeSelfSigned, makeTlsKey } from '../net/tls-identity.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { type DataFolder, dataFolderAt, refuseForeign } from './data-folder.ts';
 import { makeOffice, type Office, openOffice } from './office.ts';
@@ -133,6 +134,24 @@ describe('the certificate', () => {
     const after = await start('', { clock });
     expect(after.identity.validUntil).toBeGreaterThan(before.identity.validUntil);
     expect(after.identity.serverKey).toEqual(before.identity.serverKey);
+  });
+
+  test('is made over a new key when the planned one was put in the place of the old', async () => {
+    const office = await start();
+    expect(office.identity.next).toBeUndefined();
+    const planned = join(folder.keys, 'tls-next.key');
+    const key = makeTlsKey();
+    await writeFile(planned, key, { mode: 0o600 });
+    await office.reload();
+    const next = (await makeSelfSigned('localhost', key, Date.now())).serverKey;
+    expect(office.identity.next).toEqual(next);
+    await rename(planned, folder.tlsKey);
+    await office.reload();
+    expect(office.identity.serverKey).toEqual(next);
+    expect(office.identity.next).toBeUndefined();
+    await writeFile(planned, 'no key', { mode: 0o600 });
+    await expect(office.reload()).rejects.toMatchObject({ code: 'identity' });
+    await rm(planned);
   });
 
   test("may be the operator's, whose key others must not read", async () => {

@@ -47,6 +47,11 @@ const tls = z
         'always over the same key, so that clients who pinned it go on working.',
     ),
     key: textSetting('', 'The unencrypted PEM private key of that certificate, readable by the office alone.'),
+    next_key: textSetting(
+      'keys/tls-next.key',
+      'A PEM private key that will take the place of the present one. As soon as the file is there, peers who have pinned the ' +
+        'present key are told of it; let some weeks pass before you move it to the other’s place.',
+    ),
   })
   .refine((files) => (files.certificate === '') === (files.key === ''), {
     error: 'certificate and key belong together: set both or neither',

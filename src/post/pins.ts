@@ -2,8 +2,8 @@
 // operator. Kept in the store; `postern pins` shows and changes them.
 
 import { toHex } from '../base/bytes.ts';
-import { startOfDay } from '../base/time.ts';
-import type { Post } from './post.ts';
+import { type Clock, startOfDay } from '../base/time.ts';
+import type { Store } from '../store/store.ts';
 
 /** How a pin came to be: at first sight, by the operator, by a certificate of an authority, by the server's own announcement. */
 export type PinOrigin = 'first-use' | 'operator' | 'authority' | 'announced';
@@ -26,12 +26,18 @@ export interface Pin {
 
 type Stored = Omit<Pin, 'domain'>;
 
+/** Where pins are kept, and what day it is. */
+interface Notebook {
+  readonly store: Pick<Store, 'documents'>;
+  readonly clock: Clock;
+}
+
 export class Pins {
-  readonly #post: Pick<Post, 'store' | 'clock'>;
+  readonly #post: Notebook;
   readonly #owner: string;
 
   /** Each counter has pins of its own, since each has its own kind of key. */
-  constructor(post: Pick<Post, 'store' | 'clock'>, counter: string) {
+  constructor(post: Notebook, counter: string) {
     this.#post = post;
     this.#owner = `pins/${counter}`;
   }
@@ -68,11 +74,13 @@ export class Pins {
     await this.#put(domain, { fingerprint: toHex(fingerprint), origin, firstSeen: today, lastSeen: today });
   }
 
-  /** The server with the pinned key said that it will show this one next. Only for what came over a connection with that key. */
-  async announce(domain: string, fingerprint: Uint8Array): Promise<void> {
+  /** What the server with the pinned key says it will show next, if anything. Only for what came over a connection with that key. */
+  async announce(domain: string, fingerprint: Uint8Array | undefined): Promise<void> {
     const pin = await this.get(domain);
-    if (pin === undefined || pin.next === toHex(fingerprint) || pin.fingerprint === toHex(fingerprint)) return;
-    await this.#put(domain, { ...pin, next: toHex(fingerprint) });
+    const said = fingerprint && toHex(fingerprint);
+    if (pin === undefined || pin.next === said || pin.fingerprint === said) return;
+    const { next: _before, ...others } = pin;
+    await this.#put(domain, { ...others, ...(said === undefined ? {} : { next: said }) });
   }
 
   /** Pins the key that was offered; undefined when there is none. */

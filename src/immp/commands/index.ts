@@ -6,6 +6,7 @@ import { cookie, verify } from './auth-cookie.ts';
 import type { Handler } from './command.ts';
 import { noop, quit, upgrade } from './connection.ts';
 import { data, deliver, done, reset } from './deliver.ts';
+import { keyNext } from './key-next.ts';
 import { keyRequest } from './key-request.ts';
 import { copy, flag, move, remove } from './mbox-change.ts';
 import { check } from './mbox-check.ts';
@@ -44,6 +45,7 @@ export const commands: { readonly [W in Word]?: Handler<W> } = {
   'MBOX WATCH': watch,
   'MBOX UNWATCH': unwatch,
   'KEY REQUEST': keyRequest,
+  'KEY NEXT': keyNext,
   SET: set,
   'SET GLOBAL': setGlobal,
 };

@@ -8,6 +8,7 @@ import { Pins } from '../../post/pins.ts';
 import { ClientError } from '../client/errors.ts';
 import { ImmpSession } from '../client/session.ts';
 import type { Room } from '../room.ts';
+import { nextKey } from '../wire/texts.ts';
 import { Cookies } from './cookies.ts';
 import { FarError } from './errors.ts';
 import { placesFor } from './places.ts';
@@ -85,6 +86,18 @@ export class FarServers {
     }
   }
 
+  /** So that a planned change of its key surprises nobody. What goes wrong here does no harm to what was said before. */
+  async #learnNextKey(session: ImmpSession, domain: string): Promise<void> {
+    try {
+      const { text } = (await session.ask({ word: 'KEY NEXT' })).at(-1) ?? { text: '' };
+      await this.pins.announce(domain, nextKey.read(text));
+    } catch (error) {
+      const none = error instanceof ClientError && error.reply?.code === '404';
+      if (none) await this.pins.announce(domain, undefined);
+      else this.#room.post.log.info('immp.next-key-not-had', { code: codeOf(error) });
+    }
+  }
+
   async #talk<T>(
     domain: string,
     purpose: Purpose,
@@ -106,8 +119,10 @@ export class FarServers {
       const session = await ImmpSession.open(connection, { domain, clock });
       const { vouched } = connection.peer;
       const shown = { domain, key: session.serverKey, vouched };
-      await judge(shown, purpose, { pins: this.pins, settings, own: identity.serverKey, log, changed: this.#changed });
+      const by = { pins: this.pins, settings, own: identity.serverKey, log, changed: this.#changed };
+      const isPinned = await judge(shown, purpose, by);
       const result = await work(session);
+      if (isPinned && session.greeting.extensions.has('NEXT')) await this.#learnNextKey(session, domain);
       await session.quit();
       return result;
     } catch (error) {

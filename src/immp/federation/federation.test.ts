@@ -221,6 +221,24 @@ describe('a server', () => {
     expect(await here.index('admin')).toHaveLength(1);
   });
 
+  test('that has said which key it will show next changes it without anybody’s help', async () => {
+    const [here, there] = await twoDomains();
+    const alice = here.as('alice');
+    const now = there.room.identity;
+    const next = await makeSelfSigned('there.test', makeTlsKey(), Date.now());
+    there.show({ ...now, next: next.serverKey });
+    await alice.deliver('bob@there.test', 'First.');
+    await eventually(async () => (await here.federation.far.pins.get('there.test'))?.next);
+    there.show(next);
+    await alice.deliver('bob@there.test', 'Second.', '+SECURE');
+    await eventually(async () => ((await there.index('bob')).length === 2 ? true : undefined));
+    expect(await here.federation.far.pins.get('there.test')).toMatchObject({ origin: 'announced' });
+    there.show(now);
+    await alice.deliver('bob@there.test', 'Third.');
+    await eventually(async () => (await here.federation.far.pins.get('there.test'))?.offered);
+    expect(await there.index('bob')).toHaveLength(2);
+  });
+
   test('keeps the pin when its certificate is renewed over the same key', async () => {
     const [here, there] = await twoDomains();
     const alice = here.as('alice');

@@ -93,6 +93,7 @@ export const forms = {
   'SET GLOBAL': { lines: ['SET GLOBAL {setting}', 'SET GLOBAL'], may: { setting: settingWord } },
   SET: { lines: ['SET {setting}', 'SET'], may: { setting: settingWord } },
   'KEY REQUEST': { lines: ['KEY REQUEST {of}'], must: { of: place } },
+  'KEY NEXT': { lines: ['KEY NEXT'] },
 } as const satisfies Readonly<Record<string, Form>>;
 
 type Forms = typeof forms;

@@ -123,3 +123,12 @@ export const queued = {
   write: (uuid: string, domain: string) => `${uuid} Queued for ${domain}`,
   read: (text: string) => uuidKind.read(/^(\S+) Queued for \S+$/.exec(text)?.[1] ?? ''),
 } as const;
+
+/** The fingerprint of the key that the server will show next. */
+export const nextKey = {
+  write: (fingerprint: string) => writePairs({ next: fingerprint }),
+  read(text: string): Buffer | undefined {
+    const digits = readPairs(text).get('next') ?? '';
+    return /^[0-9a-f]{64}$/.test(digits) ? Buffer.from(digits, 'hex') : undefined;
+  },
+} as const;
