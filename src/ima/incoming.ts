@@ -36,13 +36,13 @@ export interface Handling {
 export async function handleIncoming(handling: Handling): Promise<Outcome> {
   const { letter, hostparts, table, lenient, say } = handling;
   const recipients = distinctAddresses(recipientsOf(letter.head));
-  const unknown = recipients.filter((address) => isOurs(address, hostparts) && !table.has(address));
+  const unknown = await table.missing(recipients.filter((address) => isOurs(address, hostparts)));
   if (unknown.length > 0) await say(`NORECIPIENT ${unknown.join(' ')}`); // spec: ima 1.3
   if (unknown.length > 0 && !lenient) return 1;
   const outcomes = unknown.map(() => false);
   const done = new Map<string, boolean>();
   for (const address of recipients) {
-    const routes = table.routes(address);
+    const routes = await table.routes(address);
     if (routes === undefined) continue;
     const stored: boolean[] = [];
     for (const route of routes) {

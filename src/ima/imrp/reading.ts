@@ -24,6 +24,8 @@ export interface PostOffice {
   /** The mailbox of a user, one object for all of his connections. */
   mailboxOf(user: User): Mailbox;
   count(outcome: string): void;
+  /** Told when a user's conversation is over. */
+  left?(user: User): void;
 }
 
 export class Reader {
@@ -36,12 +38,12 @@ export class Reader {
   }
 
   async serve(connection: Connection, socket: unknown): Promise<void> {
-    const { mailboxOf, clock, count } = this.#office();
+    const { mailboxOf, clock, count, left } = this.#office();
     const user = await greet(connection, certificateOf(socket), this.desk(connection));
     if (user === undefined) return;
     const mailbox = mailboxOf(user);
     await mailbox.make();
-    await serveImrp(connection, { mailbox, clock, count });
+    await serveImrp(connection, { mailbox, clock, count }).finally(() => left?.(user));
   }
 
   /** The same desk stands at the door of submission. */

@@ -59,6 +59,8 @@ export class MailFolder {
   readonly #tools: Tools;
   readonly #journal: Journal;
   readonly #known = new Map<string, Known>();
+  /** Coming or going by our own hand: the log will have them in a moment. */
+  readonly #underWay = new Set<string>();
   #used: Room | undefined;
   #seen: bigint | undefined;
   #flagsSeen = Number.NEGATIVE_INFINITY;
@@ -75,17 +77,20 @@ export class MailFolder {
     await makeFolder(this.path);
     const size = formatBlock(letter.head.headers).length + letter.head.size;
     if (room) await this.#reserve(size, room);
+    this.#underWay.add(id);
     try {
       const draft = join(this.#places.tmp, id);
       await writeStored(draft, letter, flags);
       await rename(draft, this.#pathOf(id));
       await syncFolder(this.#places.msg);
+      await this.#journal.record({ kind: '+', id });
+      return id;
     } catch (error) {
       if (room) this.#account(-size, -1);
       throw error;
+    } finally {
+      this.#underWay.delete(id);
     }
-    await this.#journal.record({ kind: '+', id });
-    return id;
   }
 
   /** All messages in the order of their ids, which is that of their arrival. */
@@ -143,9 +148,11 @@ export class MailFolder {
   async remove(id: string): Promise<void> {
     const path = this.#pathOf(this.#checked(id));
     const aside = join(this.#places.tmp, `${id}.${toHex(this.#tools.random.bytes(4))}`);
-    await rename(path, aside).catch(orUnknown); // spec: ima 2.7
-    await syncFolder(this.#places.msg);
-    await this.#gone(id);
+    await this.#while([id], async () => {
+      await rename(path, aside).catch(orUnknown); // spec: ima 2.7
+      await syncFolder(this.#places.msg);
+      await this.#gone(id);
+    });
     await rm(aside, { recursive: true, force: true });
   }
 
@@ -154,11 +161,14 @@ export class MailFolder {
     const path = this.#pathOf(this.#checked(id));
     await makeFolder(other.path);
     const moved = other.#newId();
-    await rename(path, other.#pathOf(moved)).catch(orUnknown);
-    await syncFolder(other.#places.msg);
-    await syncFolder(this.#places.msg);
-    await other.#journal.record({ kind: '+', id: moved });
-    await this.#gone(id);
+    const move = async () => {
+      await rename(path, other.#pathOf(moved)).catch(orUnknown);
+      await syncFolder(other.#places.msg);
+      await syncFolder(this.#places.msg);
+      await other.#journal.record({ kind: '+', id: moved });
+      await this.#gone(id);
+    };
+    await this.#while([id], () => other.#while([moved], move));
     return moved;
   }
 
@@ -175,6 +185,15 @@ export class MailFolder {
     return () => {
       for (const watcher of watchers) watcher.close();
     };
+  }
+
+  async #while(ids: readonly string[], work: () => Promise<void>): Promise<void> {
+    for (const id of ids) this.#underWay.add(id);
+    try {
+      await work();
+    } finally {
+      for (const id of ids) this.#underWay.delete(id);
+    }
   }
 
   async #gone(id: string): Promise<void> {
@@ -242,16 +261,16 @@ export class MailFolder {
     const there = new Set(names.filter(isMessageId));
     const changes: Change[] = [];
     for (const id of this.#journal.present()) {
-      if (there.has(id)) continue;
+      if (there.has(id) || this.#underWay.has(id)) continue;
       this.#known.delete(id);
       this.#used = undefined;
       changes.push({ kind: '-', id });
     }
     for (const id of there) {
       const last = this.#journal.lastOf(id);
-      if (last === undefined || last.kind === '-') {
+      if ((last === undefined || last.kind === '-') && !this.#underWay.has(id)) {
         this.#used = undefined;
-        changes.push({ kind: '+', id }); // a stranger's, or one that is just being written into the log: twice is harmless
+        changes.push({ kind: '+', id }); // a stranger's; where another of our programs is just writing it down, twice does no harm
       }
     }
     return changes;

@@ -35,9 +35,7 @@ export const receive: Program<'server-receive'> = {
       folder: undefined,
       handle,
       count: (outcome) => complain(outcome),
-      ...(table === undefined
-        ? {}
-        : { unknownHere: async (addresses) => addresses.filter((address) => !table.has(address)) }),
+      ...(table === undefined ? {} : { unknownHere: (addresses) => table.missing(addresses) }),
     };
     const receiver = new Receiver(() => receiving);
     const ports = new Ports();

@@ -29,7 +29,7 @@ export const sendMail: Program<'server-send-mail'> = {
       ...{ trust, own, clock },
       directions: { resolver: systemResolver, random, fixed: new Map(settings.static_hosts) },
       hostparts: settings.hostparts,
-      unknownHere: async (addresses) => (table ? addresses.filter((address) => !table.has(address)) : []),
+      unknownHere: async (addresses) => table?.missing(addresses) ?? [],
       deliverHere: (here, say) => deliverHere(settings, here, call, say),
       say: call.say,
     });

@@ -19,40 +19,58 @@ export interface Route {
   readonly command: Command;
 }
 
+/** What an address has where no entry of the table matches: an account's inbox, a list. */
+export type Otherwise = (address: string) => Promise<Command | undefined>;
+
 export class RoutingTable {
   readonly #entries: readonly Entry[];
+  readonly #otherwise: Otherwise;
 
-  constructor(entries: readonly Entry[]) {
+  constructor(entries: readonly Entry[], otherwise: Otherwise = async () => undefined) {
     this.#entries = entries;
+    this.#otherwise = otherwise;
+  }
+
+  /** The same table with something behind it. */
+  withOtherwise(otherwise: Otherwise): RoutingTable {
+    return new RoutingTable(this.#entries, otherwise);
   }
 
   /**
    * All that the address stands for: itself, or the members of its alias, each once. Undefined when it has no entry. Throws ImaError
    * `table` when an alias leads in a circle, too deep, or nowhere.
    */
-  routes(address: string): readonly Route[] | undefined {
-    if (this.#find(address) === undefined) return undefined;
-    const routes = this.#follow(address, []);
+  async routes(address: string): Promise<readonly Route[] | undefined> {
+    if (!(await this.has(address))) return undefined;
+    const routes = await this.#follow(address, []);
     const names = distinctAddresses(routes.map((route) => route.address));
     return names.map((name) => routes.find((route) => route.address === name) as Route);
   }
 
-  has(address: string): boolean {
-    return this.#find(address) !== undefined;
+  async has(address: string): Promise<boolean> {
+    return (await this.#find(address)) !== undefined;
   }
 
-  #find(address: string): Entry | undefined {
-    return this.#entries.find((entry) => entry.matches(address));
+  /** Those of the addresses that have no entry. */
+  async missing(addresses: readonly string[]): Promise<string[]> {
+    const known = await Promise.all(addresses.map((address) => this.has(address)));
+    return addresses.filter((_address, place) => !known[place]);
   }
 
-  #follow(address: string, above: readonly string[]): Route[] {
+  async #find(address: string): Promise<Entry['target'] | undefined> {
+    return this.#entries.find((entry) => entry.matches(address))?.target ?? this.#otherwise(address);
+  }
+
+  async #follow(address: string, above: readonly string[]): Promise<Route[]> {
     const form = sameForm(address);
     if (above.includes(form)) throw new ImaError('table', `the alias ${address} leads back to itself`);
     if (above.length > MAX_DEPTH) throw new ImaError('table', `the alias ${above[0]} leads too deep`);
-    const target = this.#find(address)?.target;
+    const target = await this.#find(address);
     if (target === undefined) throw new ImaError('table', `an alias names ${address}, which has no entry`);
     if (!('alias' in target)) return [{ address, command: target }];
-    return target.alias.flatMap((member) => this.#follow(member, [...above, form]));
+    const routes: Route[] = [];
+    for (const member of target.alias) routes.push(...(await this.#follow(member, [...above, form])));
+    return routes;
   }
 }
 

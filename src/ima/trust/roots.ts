@@ -51,14 +51,17 @@ export class Roots {
   }
 }
 
-/** Reads all that is trusted. Throws ImaError `certificate` when a file of the configuration cannot be read, or nothing is left to trust. */
+/**
+ * Reads all that is trusted; a system without a bundle trusts nobody. Throws ImaError `certificate` when a file of the configuration cannot
+ * be read, or was to be all and holds none.
+ */
 export async function loadRoots({ extraCa, onlyExtraCa }: TrustSettings): Promise<Roots> {
   const own = await Promise.all(extraCa.map(readOwn));
   const system = onlyExtraCa ? '' : await systemBundle();
   const roots = new Roots([...own, system].flatMap(certificatesIn));
-  if (roots.size > 0) return roots;
+  if (roots.size > 0 || !onlyExtraCa) return roots;
   throw new ImaError('certificate', 'there is no certificate authority to trust', {
-    remedy: 'install the package ca-certificates, or name a file in extra_ca',
+    remedy: 'name a PEM file with certificates in extra_ca',
   });
 }
 
