@@ -69,18 +69,30 @@ export interface ServerMessage {
   signedBy(key: RsaPublicKey): boolean;
 }
 
+interface Sayings {
+  readonly nym: string;
+  readonly seqno: Uint8Array;
+  readonly commands: readonly ServerCommand[];
+}
+
 /** Throws NymError `field` or `name` for what cannot be said.   spec: mixminion-nym 2 */
-export function writeServerMessage(
-  { nym, seqno, commands }: { nym: string; seqno: Uint8Array; commands: readonly ServerCommand[] },
-  identity: RsaPrivateKey,
-  random: Random,
-): Buffer {
+export function writeServerMessage(sayings: Sayings, identity: RsaPrivateKey, random: Random): Buffer {
+  return signMessage(writeSigned(sayings), identity, random);
+}
+
+/** All of a message but its signature, for one that may be signed again. Errors as `writeServerMessage`. */
+export function writeSigned({ nym, seqno, commands }: Sayings): Buffer {
   if (seqno.byteLength !== ID_LENGTH) throw new NymError('field', `a SEQNO has ${ID_LENGTH} octets`);
   const name = Buffer.from(nym === '' ? '' : nymName(nym));
   const signed = Buffer.concat([counted(1, name), seqno, ...commands.map(writeCommand)]);
   if (SIGNATURE + signed.length > MAX_MESSAGE) {
     throw new NymError('field', `a control message has at most ${MAX_MESSAGE} octets`, { remedy: 'say it in several' });
   }
+  return signed;
+}
+
+/** The whole message. */
+export function signMessage(signed: Buffer, identity: RsaPrivateKey, random: Random): Buffer {
   return Buffer.concat([identity.sign(sha1(signed), random), signed]);
 }
 

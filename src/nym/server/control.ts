@@ -173,6 +173,7 @@ async function summarize(
 /** spec: mixminion-nym 2.2 */
 async function confirm(desk: Desk, { nym }: Context, response: Buffer, record: NymRecord): Promise<NymRecord> {
   if (record.state === 'open') return { ...record, owesCreated: true };
+  if (record.state === 'waiting') return record; // for the operator
   if (!equalBytes(response, record.challenge)) throw new NymError('message', 'this does not answer the challenge');
   await keepForEver(desk, nym);
   const state = desk.limits.approval ? 'waiting' : 'open';
