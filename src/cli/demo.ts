@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { AnyCounter } from '../office/settings.ts';
 import type { Listening } from '../post/counter.ts';
-import type { Chapter } from '../post/demo.ts';
+import type { Chapter, Stage } from '../post/demo.ts';
 import type { Post } from '../post/post.ts';
 import { makeCommand, UsageError } from './command.ts';
 import { facts, harmless, print } from './output.ts';
@@ -27,7 +27,8 @@ async function demo(only: string | undefined): Promise<void> {
     import('node:os'),
     import('node:path'),
   ]);
-  const [{ counters }, { dataFolderAt }, { openOffice, makeOffice }, { openSqliteStore }] = await Promise.all([
+  const [{ ask }, { counters }, { dataFolderAt }, { openOffice, makeOffice }, { openSqliteStore }] = await Promise.all([
+    import('../office/ask.ts'),
     import('../office/counters.ts'),
     import('../office/data-folder.ts'),
     import('../office/office.ts'),
@@ -43,11 +44,14 @@ async function demo(only: string | undefined): Promise<void> {
     const tables = chapters.flatMap(({ counter, chapter }) => [`[${counter.name}]`, chapter.settings ?? ANY_PORT]);
     await writeFile(folder.config, [...quiet, ...tables].join('\n'));
     const told = chapters.map(({ counter }) => counter.name);
-    const office = await openOffice({ folder, counters, only: told, openStore: (file) => openSqliteStore({ file }) });
+    const openStore = (file: string) => openSqliteStore({ file });
+    const office = await openOffice({ folder, counters, only: told, openStore });
     try {
       for (const { counter, chapter } of chapters) {
         const ports = office.listening.filter((port) => port.counter === counter.title);
-        await tell(chapter, office.post, ports);
+        await tell(chapter, office.post, ports, (name, argument) =>
+          ask({ folder, counters, openStore }, { counter: counter.name, name, argument }),
+        );
       }
     } finally {
       await office.close();
@@ -74,7 +78,7 @@ async function chaptersOf(counters: readonly AnyCounter[], only: string | undefi
   return told.flatMap(({ counter, chapter }) => (chapter === undefined ? [] : [{ counter, chapter }]));
 }
 
-async function tell(chapter: Chapter, post: Post, ports: readonly Listening[]): Promise<void> {
+async function tell(chapter: Chapter, post: Post, ports: readonly Listening[], ask: Stage['ask']): Promise<void> {
   const [first] = ports;
   if (first === undefined) return;
   print(`\n${chapter.title}\n${'='.repeat(chapter.title.length)}`);
@@ -82,6 +86,7 @@ async function tell(chapter: Chapter, post: Post, ports: readonly Listening[]): 
     post,
     at: first.at,
     ports,
+    ask,
     say: (text) => print(`\n${text}`),
     wire: (way, octets) => {
       for (const line of wireLines(octets)) print(`    ${way === 'sent' ? 'C:' : 'S:'} ${line}`);

@@ -243,6 +243,7 @@ function subscribe(): Command {
   const about = 'Subscribe to a published node or a mailing list.';
   return user('subscribe', about, ['postern immp subscribe newsletter/updates@website.com'])
     .argument('<node>', 'the node')
+    .option('--folder <name>', 'the folder of yours that its messages go into')
     .action(async (name, options) => (await nodes()).subscribe(name, options));
 }
 

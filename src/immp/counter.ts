@@ -14,6 +14,7 @@ import { type ImmpSettings, settings } from './settings.ts';
 export const immp: Counter<ImmpSettings> = {
   name: 'immp',
   title: 'IMMP',
+  chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   settings,
   controls,
   warnings,

@@ -19,6 +19,8 @@ export interface Stage {
   readonly at: Endpoint;
   /** All of the counter's ports, when it has several kinds. */
   readonly ports: readonly Listening[];
+  /** What the counter's operator may ask. */
+  ask(name: string, argument: unknown): Promise<unknown>;
   /** One step of the story. */
   say(text: string): void;
   /** Shows each line that goes over a connection, and octets by their number. */

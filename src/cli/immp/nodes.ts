@@ -1,6 +1,8 @@
 // `postern immp push`, `publish`, `node`, `subscribe`, `subscriptions`, `unsubscribe` and `key`.
 
 import { text as textOf } from 'node:stream/consumers';
+import { systemRandom } from '../../base/random.ts';
+import { uuidFrom } from '../../immp/auth/secrets.ts';
 import { readAddress } from '../../immp/client/home.ts';
 import * as client from '../../immp/client/push.ts';
 import { accountName, canonicalNode, formatImid, place } from '../../immp/wire/imid.ts';
@@ -95,9 +97,18 @@ export async function removeNode(name: string, options: UserOptions): Promise<vo
   else print(`${formatImid(node)} is no more`);
 }
 
-export async function subscribe(name: string, options: UserOptions): Promise<void> {
+export async function subscribe(name: string, options: UserOptions & { readonly folder?: string }): Promise<void> {
   const node = client.readNode(name);
-  const title = await asUser(options, (session) => client.subscribe(session, node));
+  const { folder } = options;
+  const title = await asUser(options, (session, { imid }) => {
+    if (folder === undefined) return client.subscribe(session, node);
+    // The folder stands in the address that the publisher is given.   spec: immp 2.10
+    const { local, domain } = imid;
+    const reader = readAddress(
+      formatImid({ local, tag: folder.replace(/^\/?inbox\//i, '').replaceAll('/', '.'), domain }),
+    );
+    return client.subscribe(session, node, { reader, id: uuidFrom(systemRandom.bytes(16)) });
+  });
   if (options.json) printJson({ node: formatImid(node), title });
   else print(`subscribed to ${formatImid(node)}: ${harmless(title)}`);
 }

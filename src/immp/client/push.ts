@@ -59,9 +59,15 @@ export async function publish(
   return Number(count);
 }
 
+/** Whom a subscription is for, by what name, with the UUID that it is known by; the server chooses both when it is not said. */
+export interface Subscriber {
+  readonly reader: Imid;
+  readonly id: string;
+}
+
 /** Gives the title, as the server says it. */
-export async function subscribe(session: ImmpSession, node: NodeName): Promise<string> {
-  const reply = last(await session.ask({ word: 'SUBSCRIBE TO', node }));
+export async function subscribe(session: ImmpSession, node: NodeName, subscriber?: Subscriber): Promise<string> {
+  const reply = last(await session.ask({ word: 'SUBSCRIBE TO', node, ...subscriber }));
   if (reply.code !== '280') throw unclear(reply);
   return reply.text.replace(/^Subscribed to: ?/, '');
 }
