@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Post } from '../post/post.ts';
 import type { Mailbox, Quota } from '../store/store.ts';
 import { ImmpError } from './errors.ts';
+import { SHOWABLE } from './mail/sealing.ts';
 import { accountName, type Imid, imid } from './wire/imid.ts';
 
 const PREFIX = 'immp/';
@@ -25,8 +26,10 @@ const schema = z.object({
   forward: z.string().default(''),
   block: z.array(z.string()).default([]),
   approve: z.array(z.string()).default([]),
-  /** OpenPGP, armoured. */
+  /** OpenPGP, armoured, in base64. */
   pubkey: z.string().default(''),
+  /** What the mailbox may show of messages that are sealed to that key. */
+  show: z.array(z.enum(SHOWABLE)).default([]),
 });
 
 export type Account = z.infer<typeof schema>;

@@ -189,6 +189,7 @@ test('settings are shown and set, for the connection and for the account', async
     '260- BLOCK=',
     '260- APPROVE=',
     '260- PUBKEY=',
+    '260- SHOW=',
     '260- QUOTA=100000000',
     '260 USED=0',
   ]);

@@ -7,10 +7,12 @@ import {
   durationSetting,
   endpointsSetting,
   flagSetting,
+  listSetting,
   rateSetting,
   sizeSetting,
   textSetting,
 } from '../post/setting-kinds.ts';
+import { settingTable } from '../post/setting-tables.ts';
 import { federationSettings } from './federation/settings.ts';
 
 export const settings = z.strictObject({
@@ -45,6 +47,23 @@ export const settings = z.strictObject({
   blocked: textSetting(
     '',
     'Senders from whom nobody here gets anything: IMIDs and @domains, with spaces between them.',
+  ),
+  filter: listSetting(
+    (text) => text,
+    'write a program and its arguments, such as ["/usr/local/bin/judge-mail", "--strict"]',
+    [],
+    'A program that is given each message on its standard input before it is taken: exit code 0 takes it, 1 puts it into JUNK, ' +
+      '2 refuses it.',
+  ),
+  filter_time: durationSetting('10 s', 'How long that program may take. Then the message is taken.'),
+  spam: settingTable(
+    z.strictObject({
+      threshold: countSetting(
+        0,
+        'Mail of a domain goes into JUNK when so many users have called some of it spam within 30 days. 0: never.',
+      ),
+    }),
+    'What users report.',
   ),
   ...federationSettings,
 });

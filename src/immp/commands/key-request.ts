@@ -3,6 +3,7 @@
 import { Refusal } from '../codes.ts';
 import { sendKey } from '../federation/key-request.ts';
 import { fingerprintOf, readKey } from '../federation/openpgp.ts';
+import { armourOf } from '../mail/sealing.ts';
 import type { Answers } from '../session.ts';
 import { accountName, type Imid } from '../wire/imid.ts';
 import type { Handler } from './command.ts';
@@ -24,5 +25,5 @@ async function keyOf(of: Imid | string, { room, session }: Answers): Promise<str
   }
   if (typeof of === 'string') return room.carrier?.ownKey();
   const account = await room.accounts.get(accountName(of));
-  return account === undefined || account.pubkey === '' ? undefined : Buffer.from(account.pubkey, 'base64').toString();
+  return account === undefined || account.pubkey === '' ? undefined : armourOf(account.pubkey);
 }

@@ -6,6 +6,7 @@ import { idOf } from '../accounts.ts';
 import { Refusal } from '../codes.ts';
 import { isFlag } from '../mail/flags.ts';
 import { readEntry } from '../mail/message.ts';
+import { report } from '../mail/reports.ts';
 import { uuidOctets } from '../watching.ts';
 import type { Handler } from './command.ts';
 import { folderAt, type Selection, select } from './selection.ts';
@@ -20,8 +21,9 @@ export const flag: Handler<'MBOX FLAG'> = async ({ target, set = [], clear = [] 
   const { messages } = answers.room.post.store;
   const selection = await select(answers.session, target);
   const box = idOf(selection.mailbox);
-  const count = await forEach(selection, async ({ id }) => {
+  const count = await forEach(selection, async ({ id, index }) => {
     const flagged = await messages.flag(box, id, { add, remove: clear });
+    if (spam) await report(answers.room, answers.session.account, readEntry(index).envelope.origin);
     return spam ? messages.move(box, id, 'junk') : flagged; // spec: immp 2.11
   });
   await answers.send('241', `${count} flagged`);

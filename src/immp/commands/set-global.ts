@@ -5,6 +5,8 @@ import { MINUTE } from '../../base/time.ts';
 import type { Account } from '../accounts.ts';
 import { isFairCost } from '../auth/keys.ts';
 import { Refusal } from '../codes.ts';
+import { readKey } from '../federation/openpgp.ts';
+import { armourOf, SHOWABLE } from '../mail/sealing.ts';
 import type { Answers } from '../session.ts';
 import { imid } from '../wire/imid.ts';
 import type { SettingWord } from '../wire/kind.ts';
@@ -14,7 +16,7 @@ import type { Handler } from './command.ts';
 const SECRET_TIME = 5 * MINUTE;
 const MAX_LIST = 1000;
 const MAX_TEXT = 3000;
-const NAMES = ['TITLE', 'FORWARD', 'BLOCK', 'APPROVE', 'PUBKEY', 'QUOTA', 'USED'] as const;
+const NAMES = ['TITLE', 'FORWARD', 'BLOCK', 'APPROVE', 'PUBKEY', 'SHOW', 'QUOTA', 'USED'] as const;
 type Name = (typeof NAMES)[number];
 type Change = NonNullable<SettingWord['change']>;
 
@@ -28,6 +30,7 @@ export const setGlobal: Handler<'SET GLOBAL'> = async ({ setting }, answers) => 
   if (name === undefined) throw new Refusal('404');
   if (setting.change) {
     const { change } = setting;
+    if (name === 'PUBKEY') await refuseBadKey(change.value, answers);
     await answers.room.accounts.change(answers.session.account, (account) => changed(account, name, change));
   }
   await answers.send('260', `${name}=${await shown(name, answers)}`);
@@ -44,6 +47,8 @@ async function shown(name: Name, { session, room }: Answers): Promise<string> {
       return account.forward;
     case 'PUBKEY':
       return account.pubkey;
+    case 'SHOW':
+      return account.show.join(' ');
     case 'BLOCK':
       return account.block.join(' ');
     case 'APPROVE':
@@ -60,10 +65,31 @@ function changed(account: Account, name: Name, { how, value }: Change): Partial<
   if (name === 'BLOCK') return { block: changedList(account.block, how, value) };
   if (name === 'APPROVE') return { approve: changedList(account.approve, how, value) };
   if (how !== '=' || Buffer.byteLength(value) > MAX_TEXT) throw new Refusal('406');
+  if (name === 'SHOW') return { show: showable(value) };
   if (name === 'TITLE') return { title: value };
   if (name === 'PUBKEY') return { pubkey: value };
   if (value !== '' && imid.read(value) === undefined) throw new Refusal('406');
   return { forward: value };
+}
+
+/** A key that mail can be encrypted to, or none. Throws Refusal 406. */
+async function refuseBadKey(value: string, { room }: Answers): Promise<void> {
+  if (value === '') return;
+  await readKey(armourOf(value), room.post.clock.now()).catch((cause) => {
+    throw new Refusal('406', { cause });
+  });
+}
+
+function showable(value: string): Account['show'] {
+  return value
+    .toLowerCase()
+    .split(/[ ,]+/)
+    .filter((word) => word !== '')
+    .map((word) => {
+      const found = SHOWABLE.find((each) => each === word);
+      if (found === undefined) throw new Refusal('406');
+      return found;
+    });
 }
 
 function changedList(list: readonly string[], how: Change['how'], value: string): string[] {

@@ -5,13 +5,17 @@ import { DAY } from '../../base/time.ts';
 import type { MessageDraft } from '../../store/messages.ts';
 import { idOf, type Recipient } from '../accounts.ts';
 import { Refusal } from '../codes.ts';
+import { isDaemon } from '../federation/bounce.ts';
 import { isCircle } from '../federation/trace.ts';
 import type { Room } from '../room.ts';
 import { uuidOctets } from '../watching.ts';
 import { accountName, formatImid, type Imid, imid } from '../wire/imid.ts';
 import type { Delivery } from './delivery.ts';
+import { judgeContent } from './filter.ts';
 import { redirect } from './folders.ts';
 import { type Envelope, type MessageFile, messageFile, writeEntry } from './message.ts';
+import { isReported } from './reports.ts';
+import { sealFor } from './sealing.ts';
 
 /** The same message again within this time is not stored twice. */
 const DUPLICATES = 7 * DAY;
@@ -40,19 +44,23 @@ function isBlocked(list: readonly string[], from: string | undefined, origin: st
 export async function accept(room: Room, delivery: Delivery, authority: string): Promise<'stored' | 'duplicate'> {
   const { to, from, origin, id } = delivery;
   const { name, account } = await admit(room, to, from, origin);
+  const file = messageFile(envelopeOf(room, delivery), delivery.parts);
+  const verdict = isDaemon(from ?? '') && origin === room.domain ? 'take' : await judgeContent(room, file);
+  if (verdict === 'refuse') throw new Refusal('430');
   // Sent on before it is stored: if that fails all is tried again, and nothing is lost.
   if (account.forward !== '' && !delivery.forwarded) await sendOn(room, delivery, { name, account }, authority);
-  const file = messageFile(envelopeOf(room, delivery), delivery.parts);
+  const junk = verdict === 'junk' || (await isReported(room, origin));
   const folders = to.tag === undefined ? [] : await room.post.store.mailboxes.folders(idOf(name));
-  const status = await store(room, name, file, {
-    folder: redirect(folders, to.tag),
+  const sealed = await sealFor(room, account, file, delivery.parts);
+  const status = await store(room, name, sealed.file, {
+    folder: junk ? 'junk' : redirect(folders, to.tag),
     flags: delivery.importance === undefined ? [] : [delivery.importance],
     once: {
       // The origin belongs to it: else whoever knows the id could get in first.
       key: hash('sha256', [authority, id, formatImid(to).toLowerCase()].join('\0'), 'buffer'),
       until: room.post.clock.now() + DUPLICATES,
     },
-  });
+  }).finally(() => sealed.discard());
   room.count('(accept)', status);
   return status;
 }
