@@ -4,15 +4,18 @@ import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { messageOf, PosternError } from '../base/errors.ts';
 import { backupCommand } from './backup.ts';
+import { caCommand } from './ca.ts';
 import { cmtpCommand } from './cmtp.ts';
 import { AlreadySaid, makeCommand, UsageError } from './command.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { imaCommand } from './ima.ts';
 import { immpCommand } from './immp.ts';
 import { mixCommand } from './mix.ts';
 import { directoryCommand } from './mix-directory.ts';
 import { exportCommand, importCommand } from './move.ts';
+import { nymCommand } from './nym.ts';
 import { nymserverCommand } from './nymserver.ts';
 import { harmless, print } from './output.ts';
 import { pinsCommand } from './pins.ts';
@@ -32,11 +35,14 @@ const groups: readonly (() => Command)[] = [
   smallmailCommand,
   cmtpCommand,
   immpCommand,
+  imaCommand,
   mixCommand,
   directoryCommand,
+  nymCommand,
   nymserverCommand,
   smtpCommand,
   pinsCommand,
+  caCommand,
   configCommand,
   doctorCommand,
   backupCommand,

@@ -6,7 +6,7 @@ import type { RsaPrivateKey, RsaPublicKey } from '../../crypto/rsa.ts';
 import { RoutingType } from '../packet/routing.ts';
 import { type Address, exitOf } from './address.ts';
 import { cleanText, parseSections, type Section } from './config-format.ts';
-import { type DescriptorFields, readDescriptor } from './descriptor-fields.ts';
+import { type DescriptorFields, NYM_EXIT_TYPE, readDescriptor } from './descriptor-fields.ts';
 import { writeDescriptor } from './descriptor-write.ts';
 import { DirectoryError } from './errors.ts';
 import { DESCRIPTOR_KEYS, stubDigest, verify } from './signing.ts';
@@ -217,7 +217,7 @@ export class ServerDescriptor {
   obstacleTo(address: Address, { size = 0, packets = 1, headers = {} }: MessageTraits = {}): string | undefined {
     if (address.type === 'reply') return undefined;
     if (address.type === 'news') return 'no delivery to newsgroups';
-    const { mbox, smtp, maximumFragments = 0, software = '' } = this.fields;
+    const { mbox, smtp, nym, maximumFragments = 0, software = '' } = this.fields;
     const reassembles = packets > 1;
     if (reassembles && packets > maximumFragments)
       return maximumFragments === 0 ? 'no reassembly of fragments' : `no more than ${maximumFragments} fragments`;
@@ -225,6 +225,7 @@ export class ServerDescriptor {
     if (present.length > 0 && /^Mixminion 0\.0\.(4|5alpha1)/.test(software)) return 'too old for mail headers';
 
     const { routingType } = exitOf(address);
+    if (routingType === NYM_EXIT_TYPE) return nym === undefined ? 'no nymserver' : undefined;
     if (routingType !== RoutingType.SMTP && routingType !== RoutingType.MBOX) return undefined;
     const delivery = routingType === RoutingType.SMTP ? smtp : mbox;
     if (delivery === undefined)

@@ -8,12 +8,15 @@ import { instruct, type PathNode } from '../packet/path.ts';
 import { type Instruction, RoutingType, relayTo } from '../packet/routing.ts';
 import { type Address, type Exit, exitOf } from './address.ts';
 import { type MessageTraits, type ServerDescriptor, sameNickname, type When } from './descriptor.ts';
+import { NYM_EXIT_TYPE } from './descriptor-fields.ts';
 import type { Directory } from './directory.ts';
 import { PathError } from './errors.ts';
 import type { PathElement, PathSpec } from './path-spec.ts';
 
 const SPREAD = 1.5; // standard deviation of the number of servers that "~n" gives
 const UNIFORM_STEPS = 2 ** 31 - 1;
+/** Those that descriptors tell of. */
+const KNOWN_EXITS: ReadonlySet<number> = new Set([RoutingType.DROP, RoutingType.SMTP, RoutingType.MBOX, NYM_EXIT_TYPE]);
 const NO_INFO: Instruction = { routingType: RoutingType.DROP, routingInfo: Buffer.alloc(0) };
 
 /** The servers in the order in which the packet passes them. A reply and a reply block have one leg only. */
@@ -101,8 +104,7 @@ class PathChooser {
   #checkExit({ routingType, lastHop }: Exit, named: boolean): void {
     if (routingType === RoutingType.MBOX && lastHop === undefined && !named)
       throw noPath('an mbox address without a server needs a path that ends in a named server');
-    if (routingType !== RoutingType.DROP && routingType !== RoutingType.SMTP && routingType !== RoutingType.MBOX)
-      this.#warn('nobody can know which servers deliver to this exit type');
+    if (!KNOWN_EXITS.has(routingType)) this.#warn('nobody can know which servers deliver to this exit type');
   }
 
   /** The last hop that all paths are to share; undefined when the specifier or the address names one. */

@@ -95,7 +95,7 @@ describe('a nymholder', () => {
   });
 });
 
-test.each([11, 12, 13])(
+test.each([11, 12])(
   'one packet in five is lost, either way, and all heals (%i)',
   async (seed) => {
     await using mixed = await openMixedNyms(seed);
