@@ -24,8 +24,13 @@ export async function authorityIdentity(folder: string): Promise<RsaPrivateKey> 
   });
   if (pem !== undefined) return readKey(pem);
   const key = await RsaPrivateKey.generate(BITS);
-  await replaceFile(path, key.toPem());
+  await keepIdentity(folder, key);
   return key;
+}
+
+/** Writes the key of a directory server that is about to be opened for the first time, made elsewhere. */
+export async function keepIdentity(folder: string, key: RsaPrivateKey): Promise<void> {
+  await replaceFile(join(folder, FILE), key.toPem());
 }
 
 function readKey(pem: string): RsaPrivateKey {

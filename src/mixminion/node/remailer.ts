@@ -87,6 +87,7 @@ export class Remailer {
 
   /** Opens everything, making keys where there are none, and begins to work. */
   static async open(house: House, settings: MixSettings, surroundings: Surroundings = {}): Promise<Remailer> {
+    const since = house.post.clock.now();
     const parts = await openParts(house, settings, surroundings);
     const remailer = new Remailer(house, settings, parts);
     try {
@@ -98,7 +99,7 @@ export class Remailer {
     const { signal } = remailer.#stop;
     remailer.#running = Promise.all([
       parts.directory.keep(signal),
-      remailer.#turnKeys(signal),
+      remailer.#turnKeys(signal, since),
       remailer.#keepStatistics(signal),
     ]);
     parts.node.start();
@@ -201,16 +202,18 @@ export class Remailer {
   }
 
   /** Keys change on their days, link certificates each day. */
-  async #turnKeys(signal: AbortSignal): Promise<void> {
+  async #turnKeys(signal: AbortSignal, opened: number): Promise<void> {
     const { clock, log } = this.#house.post;
-    while (!signal.aborted) {
-      await sleep(clock, (await this.#keys.next()) - clock.now(), signal);
+    for (let since = opened; ; ) {
+      await sleep(clock, (await this.#keys.next(since)) - clock.now(), signal);
       if (signal.aborted) return;
+      const now = clock.now();
       try {
         const { made, rewritten } = await this.#keys.turn();
         await this.#node.useKeys(this.#keys.live.map(({ key }) => key));
         await this.#listen();
         if (made.length + rewritten.length > 0) this.#directory.publishSoon();
+        since = now;
       } catch (error) {
         log.error('mix.keys-failed', { code: codeOf(error) });
         await sleep(clock, MINUTE, signal);

@@ -14,6 +14,8 @@ export interface Step {
   readonly task: 'relay' | 'crossover' | 'deliver';
   /** SHA-1 of the packet as it comes in, in hex: nothing of it is seen again in what goes out. */
   readonly digest: string;
+  /** The packet as it comes in. */
+  readonly packet: Uint8Array;
 }
 
 /** The way that a packet will take from `first` on. Throws what `unwrap` throws when it is none of the network's. */
@@ -24,10 +26,10 @@ export function wayOf(net: Testnet, packet: Uint8Array, first: TestnetNode): Ste
     const opened = unwrap(octets, node.keys);
     const digest = toHex(sha1(octets));
     if (opened.result !== 'relay') {
-      steps.push({ node, task: 'deliver', digest });
+      steps.push({ node, task: 'deliver', digest, packet: octets });
       break;
     }
-    steps.push({ node, task: opened.swap ? 'crossover' : 'relay', digest });
+    steps.push({ node, task: opened.swap ? 'crossover' : 'relay', digest, packet: octets });
     const { next } = opened;
     node = net.nodes.find(({ at }) => at.host === next.host && at.port === next.port);
     octets = opened.packet;

@@ -41,16 +41,19 @@ export class TestnetNode {
     return this.#remailer !== undefined;
   }
 
-  /** Of its identity key. */
+  /** Of its identity key, in hex. */
   get keyFingerprint(): string {
-    if (this.#remailer === undefined) throw new RangeError(`${this.nickname} is not running`);
-    return this.#remailer.fingerprint;
+    return this.#atWork.fingerprint;
+  }
+
+  /** SHA-1 of that key: 20 octets. */
+  get keyId(): Buffer {
+    return Buffer.from(this.keyFingerprint, 'hex');
   }
 
   /** Its own count of what became of packets. */
   get figures(): NodeFigures {
-    if (this.#remailer === undefined) throw new RangeError(`${this.nickname} is not running`);
-    return this.#remailer.figures;
+    return this.#atWork.figures;
   }
 
   async start(): Promise<void> {
@@ -65,6 +68,11 @@ export class TestnetNode {
     const remailer = this.#remailer;
     this.#remailer = undefined;
     await remailer?.close(0);
+  }
+
+  get #atWork(): Remailer {
+    if (this.#remailer === undefined) throw new RangeError(`${this.nickname} is not running`);
+    return this.#remailer;
   }
 
   #watched(room: PacketRoom): PacketRoom {

@@ -19,6 +19,7 @@ import type { Post } from '../../post/post.ts';
 import { Services } from '../../post/services.ts';
 import { openSqliteStore } from '../../store/sqlite/open.ts';
 import { directory } from '../authority/counter.ts';
+import { keepIdentity } from '../authority/identity.ts';
 import { Directory } from '../directory/directory.ts';
 import { downloadDirectory } from '../directory/download.ts';
 import type { MixSettings } from '../node/settings.ts';
@@ -31,6 +32,7 @@ const NAMES = ['Amber', 'Birch', 'Cedar', 'Dogwood', 'Elder', 'Fir'];
 /** An identity key and a packet key for each. */
 const KEYS_EACH = 2;
 const KEY_BITS = 2048;
+const AUTHORITY_KEY_BITS = 3072;
 const OWNER_ONLY = 0o700;
 /** Between two looks whether all remailers are listed, in milliseconds of the machine. */
 const LOOK_EVERY = 50;
@@ -80,6 +82,7 @@ export class Testnet implements AsyncDisposable {
   static async open(options: TestnetOptions): Promise<Testnet> {
     const { folder, clock, log, names = NAMES, changes, random = systemRandom } = options;
     await using stack = new AsyncDisposableStack();
+    const authorityKey = (options.generate ?? RsaPrivateKey.generate)(AUTHORITY_KEY_BITS);
     const generate = keysAhead(options, names.length * KEYS_EACH);
     await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
     const store = stack.use(disposable(await openSqliteStore({ file: join(folder, 'store.db') })));
@@ -101,6 +104,7 @@ export class Testnet implements AsyncDisposable {
     const [port = 0, ...ports] = await freePorts(1 + names.length);
     const house = await houseOf('directory');
     const settings = authorityOn(port);
+    await keepIdentity(house.folder, await authorityKey);
     const authority = await directory.open(house, settings);
     stack.defer(() => authority.close(0));
     const status = await authority.controls?.['status']?.run({ ...house, settings }, null);

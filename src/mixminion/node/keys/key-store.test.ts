@@ -245,6 +245,19 @@ describe('after a crash', () => {
   });
 });
 
+test('what came while nobody looked is due now, and not forgotten', async () => {
+  const store = await open();
+  const looked = clock.now();
+  const change = await store.next();
+  await store.linkCertificates();
+  await clock.advance(DAY + HOUR);
+  expect(await store.next(looked)).toBe(clock.now()); // a certificate
+  expect(await store.next(looked)).toBe(change); // said once
+  await clock.advance(change + HOUR - clock.now());
+  expect(await store.next(looked)).toBe(clock.now()); // a key
+  expect(await store.next()).toBeGreaterThan(clock.now());
+});
+
 // spec: mixminion-mmtp 1.3, 8
 test('links show a new key each day', async () => {
   const store = await open();

@@ -101,11 +101,20 @@ export class KeyStore {
     return this.#keysets.filter(({ published }) => !published);
   }
 
-  /** When `turn` next has something to do, or a link certificate that was asked for has to be renewed. After now. */
-  async next(): Promise<number> {
+  /**
+   * When there is something to do for whoever looked last at `since`: to `turn`, to take the live keys anew, or to renew a link
+   * certificate that was asked for. Not before now: what came while nobody looked is due now.
+   */
+  async next(since = this.#clock.now()): Promise<number> {
     const now = this.#clock.now();
-    const renewals = (await Promise.all(this.#links.values())).map(({ renewAt }) => renewAt);
-    return Math.min(nextChange(this.#keysets, now, this.#lifetimes), ...renewals.filter((moment) => moment > now));
+    const moments = [nextChange(this.#keysets, since, this.#lifetimes)];
+    for (const [kind, link] of this.#links) {
+      const { renewAt } = await link;
+      moments.push(renewAt);
+      // Who still shows it asks for a new one; of one that nobody shows any more this is said once.
+      if (renewAt <= now && this.#links.get(kind) === link) this.#links.delete(kind);
+    }
+    return Math.max(now, Math.min(...moments));
   }
 
   /**
