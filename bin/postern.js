@@ -1,26 +1,6 @@
 #!/usr/bin/env node
-// The program's entry: plain JavaScript that any Node can read, so that an old one gets a plain message.
+// The program's entry.
 
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { start } from './start.js';
 
-const needed = 24;
-const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
-const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-
-if (!existsSync(program)) {
-  console.error('Postern is not built yet. In its folder, run: npm start');
-  process.exitCode = 1;
-} else if (Number(process.versions.node.split('.')[0]) >= needed) {
-  await import(program);
-} else if (existsSync(own)) {
-  const child = spawn(own, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('exit', (status, signal) => process.exit(signal ? 128 + constants.signals[signal] : status));
-} else {
-  console.error(`Postern needs Node ${needed} or newer; this is Node ${process.versions.node}.`);
-  console.error('Install it from https://nodejs.org, or run `npm start` in a clone of Postern, which brings its own.');
-  process.exitCode = 1;
-}
+await start('cli/main.js');

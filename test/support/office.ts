@@ -14,6 +14,8 @@ export interface OfficeProcess {
   readonly child: ChildProcess;
   /** The first port of a counter, by its title. */
   port(counter: string): number;
+  /** All ports of a counter, by what they are. */
+  ports(counter: string): Readonly<Record<string, number>>;
   /** Sends a signal and gives the exit code, or the signal's name, when it has ended. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
   /** What it wrote to standard error so far. */
@@ -21,7 +23,7 @@ export interface OfficeProcess {
 }
 
 interface Described {
-  readonly listening: readonly { readonly counter: string; readonly at: string }[];
+  readonly listening: readonly { readonly counter: string; readonly at: string; readonly what: string }[];
 }
 
 /** What stands in each table of the configuration of an office under test: it listens on ports that the system chooses. */
@@ -30,6 +32,9 @@ const ANY_PORT: Readonly<Record<string, string>> = {
   smallmail: 'listen = ["127.0.0.1:0"]',
   cmtp: 'listen = ["127.0.0.1:0"]\nlisten_tls = ["127.0.0.1:0"]',
   immp: 'listen = ["127.0.0.1:0"]',
+  'ima.server-receive': 'listen = ["127.0.0.1:0"]',
+  'ima.server-post-office': 'listen = ["127.0.0.1:0"]',
+  'ima.submission': 'listen = ["127.0.0.1:0"]',
   smtp: 'listen = ["127.0.0.1:0"]\nlisten_submission = ["127.0.0.1:0"]\nlisten_submissions = ["127.0.0.1:0"]',
 };
 
@@ -69,6 +74,10 @@ export async function startOffice(folder: string, ...args: string[]): Promise<Of
       const at = listening.find(({ counter }) => counter === name)?.at;
       if (at === undefined) throw new Error(`${name} does not listen`);
       return Number(at.split(':').at(-1));
+    },
+    ports(name) {
+      const own = listening.filter(({ counter }) => counter === name);
+      return Object.fromEntries(own.map(({ at, what }) => [what, Number(at.split(':').at(-1))]));
     },
     async end(signal) {
       child.kill(signal);
