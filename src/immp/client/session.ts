@@ -58,11 +58,16 @@ export class ImmpSession {
     try {
       const greeting = await greeted(connection);
       await upgradeTo(connection, greeting, upgrade);
-      return new ImmpSession(connection, upgrade.clock ?? systemClock, greeting);
+      return ImmpSession.upgraded(connection, greeting, upgrade.clock);
     } catch (error) {
       connection.destroy();
       throw error;
     }
+  }
+
+  /** The same over a connection that is encrypted already, one way or the other. */
+  static upgraded(connection: Connection, greeting: Greeting, clock = systemClock): ImmpSession {
+    return new ImmpSession(connection, clock, greeting);
   }
 
   /** Sends one command of no pipeline and gives its replies, the last one last. Throws ClientError `refused`, `not-now`. */
