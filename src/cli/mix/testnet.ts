@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { silentLog } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { fastClock, MINUTE, SECOND, systemClock } from '../../base/time.ts';
+import { DOMAIN } from '../../mixminion/testnet/mailroom.ts';
 import { playStory, type StoryEvent } from '../../mixminion/testnet/story.ts';
 import { Testnet } from '../../mixminion/testnet/testnet.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
@@ -16,6 +17,7 @@ const OWNER_ONLY = 0o077;
 /** How long a message may take, of the machine's time: many times what it takes. */
 const PATIENCE = 3 * MINUTE;
 const SHOWN = 60;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const TASKS = {
   relay: 'passes it on',
@@ -35,7 +37,8 @@ export interface TestnetOptions extends JsonOption {
 
 export async function testnet({ speed, folder, story, once, json = false }: TestnetOptions): Promise<void> {
   process.umask(OWNER_ONLY);
-  const stop = untilInterrupted();
+  using interrupted = untilInterrupted();
+  const stop = interrupted.signal;
   const temporary = folder === undefined ? await mkdtemp(join(tmpdir(), 'postern-testnet-')) : undefined;
   try {
     const begun = systemClock.now();
@@ -67,11 +70,17 @@ export async function testnet({ speed, folder, story, once, json = false }: Test
   }
 }
 
-/** Aborted by Ctrl-C and the like; at the second time the process ends as others do. */
-function untilInterrupted(): AbortSignal {
+/** Its signal is aborted by Ctrl-C and the like; at the second time the process ends as others do. */
+function untilInterrupted(): { readonly signal: AbortSignal } & Disposable {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  return stop.signal;
+  const abort = () => stop.abort();
+  for (const signal of SIGNALS) process.once(signal, abort);
+  return {
+    signal: stop.signal,
+    [Symbol.dispose]() {
+      for (const signal of SIGNALS) process.off(signal, abort);
+    },
+  };
 }
 
 function described(net: Testnet, homes: Readonly<Record<string, string>>) {
@@ -109,7 +118,7 @@ function invitation(net: Testnet, { alice, bob }: { alice: string; bob: string }
 It stays open until you press Ctrl-C. From another terminal:
 
   $ postern mix servers --home ${alice}
-  $ echo hello | postern mix send --to mbox:bob --home ${alice}
+  $ echo hello | postern mix send --to bob@${DOMAIN} --home ${alice}
   $ ls ${net.mail.folderOf('bob')}
   $ postern mix decode --home ${bob} --input ${join(net.mail.folderOf('bob'), '0001-…')}
 `;
