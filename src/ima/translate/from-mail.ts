@@ -66,7 +66,7 @@ export async function fromMail({ message, to, from, mailer, judged }: MailIn, to
     ...(ownId === undefined && id !== ''
       ? [{ name: 'x-smtp-message-id', value: headerText(mail.messageId ?? '') }]
       : []),
-    ...(writer !== undefined && isAddress(writer) && from === '' ? [] : envelope(from)),
+    ...envelope(from),
     ...carried,
     ...(sealed ? [{ name: WHOLE, value: '2' }] : parts.flatMap(contentIdOf)),
   ];

@@ -1,0 +1,70 @@
+// Two people at one office, by the command line alone: an authority of their own, accounts, letters, flags.   spec: ima 2.8, 2.9, 2.12
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeDataFolder, postern, startOffice } from '../support/office.ts';
+
+test('alice writes to bob', async () => {
+  await using folder = await makeDataFolder();
+  const at = (name: string) => join(folder.path, name);
+  const ok = async (...args: string[]) => {
+    const { code, out, err } = await postern(...args);
+    expect([args.join(' '), code, err]).toEqual([args.join(' '), 0, '']);
+    return out;
+  };
+  const ca = ['--folder', at('ca')];
+  await ok('ca', 'init', 'Our village', ...ca);
+  await ok('ca', 'issue', 'post.test', ...ca);
+  const config = await readFile(at('postern.toml'), 'utf8');
+  const ima = `[ima]\nhostparts = ["post.test"]\ncert = "${at('ca/post.test.crt')}"\nkey = "${at('ca/post.test.key')}"\nextra_ca = ["${at('ca/ca.crt')}"]\n`;
+  await writeFile(at('postern.toml'), `[office]\ncounters = ["ima"]\n\n${ima}\n${config}`, { mode: 0o600 });
+  await writeFile(at('password'), 'correct horse\n');
+  const secret = ['--password-file', at('password')];
+  await ok('ima', 'account', 'add', 'alice@post.test', '--keep-sent', ...secret, '--data', folder.path);
+  const office = await startOffice(folder.path);
+  try {
+    await ok('ima', 'account', 'add', 'bob@post.test', ...secret, '--data', folder.path);
+    const ports = office.ports('IMA');
+    const login = (who: string) =>
+      ok(
+        ...['ima', 'login', `${who}@post.test`, '--home', at(who), ...secret, '--ca', at('ca/ca.crt'), '--only-ca'],
+        ...['--imrp', `127.0.0.1:${ports['IMRP']}`, '--submission', `127.0.0.1:${ports['submission']}`],
+      );
+    await login('alice');
+    await login('bob');
+    await writeFile(at('notes.txt'), 'line\n');
+    const sent = await ok(
+      'ima',
+      'send',
+      'bob@post.test',
+      'See you.',
+      '-S',
+      'Tomorrow',
+      '-a',
+      at('notes.txt'),
+      '--home',
+      at('alice'),
+    );
+    expect(sent).toBe('OK bob@post.test\nsent\n');
+    const lost = await postern('ima', 'send', 'nobody@post.test', 'Hello?', '--home', at('alice'));
+    expect([lost.code, lost.out, lost.err]).toEqual([1, 'FAIL nobody@post.test NORECIPIENT\n', 'nobody has it\n']);
+    const bob = ['--home', at('bob')];
+    expect(await ok('ima', 'fetch', ...bob)).toBe('1 fetched, 0 removed, 0 flagged\n');
+    expect(await ok('ima', 'list', ...bob)).toMatch(/1 {2}\d{4}-.* alice@post\.test {2}Tomorrow/);
+    const shown = await ok('ima', 'read', '1', ...bob);
+    expect(shown).toContain('part 2   notes.txt, 5 B');
+    expect(shown).toContain('\nSee you.\n');
+    await ok('ima', 'save', '1', '--to', at('saved'), ...bob);
+    expect(await readFile(at('saved/notes.txt'), 'utf8')).toBe('line\n');
+    expect(await ok('ima', 'flag', '1', 'flagged', ...bob)).toBe('flagged seen\n');
+    expect(await ok('ima', 'fetch', ...bob)).toBe('0 fetched, 0 removed, 1 flagged\n');
+    const listed = JSON.parse(await ok('ima', 'account', 'list', '--json', '--data', folder.path));
+    expect(listed).toMatchObject([
+      { address: 'alice@post.test', messages: 1 },
+      { address: 'bob@post.test', messages: 1, unread: 0 },
+    ]);
+  } finally {
+    expect(await office.end('SIGTERM')).toBe(0);
+  }
+}, 120_000);
