@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeSelfSigned, makeTlsKey } from '../../src/net/tls-identity.ts';
 import type { Client } from '../support/client.ts';
 import { type ImmpOffice, openImmpOffice } from '../support/immp-office.ts';
 
@@ -132,4 +133,26 @@ test('settings, a new password, a server that shows another key', async () => {
   await bob.run('check');
   await bob.run('logout', 'bob@example.org');
   expect(await bob.fails('check')).toContain('log in first');
+});
+
+// spec: immp 2.4
+test("a planned change of the server's key needs nobody", async () => {
+  await using there = await openImmpOffice('example.net');
+  const carol = await there.person('carol');
+  const [now, next] = await Promise.all([1, 2].map(() => makeSelfSigned('example.net', makeTlsKey(), Date.now())));
+  if (now === undefined || next === undefined) throw new Error('no keys');
+  await there.show({ ...there.identity, next: next.serverKey });
+  await carol.run('check');
+  await there.show(next);
+  await carol.run('check');
+  expect(await carol.ask('servers', 'list')).toEqual([{ domain: 'example.net', key: next.serverKey.toString('hex') }]);
+  // One that was not announced, or whose announcement was taken back, is another's.
+  await there.show(now);
+  expect(await carol.fails('check')).toContain('shows another key');
+  await there.show({ ...next, next: now.serverKey });
+  await carol.run('check');
+  await there.show(next);
+  await carol.run('check');
+  await there.show(now);
+  expect(await carol.fails('check')).toContain('shows another key');
 });

@@ -4,7 +4,7 @@ import { systemClock, type VirtualClock } from '../../src/base/time.ts';
 import { controls } from '../../src/immp/controls.ts';
 import { immp } from '../../src/immp/counter.ts';
 import { type ImmpSettings, settings as schema } from '../../src/immp/settings.ts';
-import { makeSelfSigned, makeTlsKey } from '../../src/net/tls-identity.ts';
+import { makeSelfSigned, makeTlsKey, type TlsIdentity } from '../../src/net/tls-identity.ts';
 import type { House } from '../../src/post/counter.ts';
 import { type Client, openClient } from './client.ts';
 import { PASSWORD } from './immp.ts';
@@ -20,6 +20,9 @@ export interface ImmpOffice extends AsyncDisposable {
   ask(name: string, argument: unknown): Promise<unknown>;
   /** Takes other settings. */
   reload(changes: Record<string, unknown>): Promise<void>;
+  readonly identity: TlsIdentity;
+  /** Shows another TLS key, or announces one. */
+  show(identity: TlsIdentity): Promise<void>;
   /** A person at the command line, logged in to a new account. */
   person(account: string): Promise<Client>;
 }
@@ -31,8 +34,12 @@ export async function openImmpOffice(
 ): Promise<ImmpOffice> {
   process.env['POSTERN_PASSWORD'] = PASSWORD;
   const post = await openTestPost(clock);
-  const identity = await makeSelfSigned(domain, makeTlsKey(), Date.now());
-  const house: House = { post, identity, folder: post.folder, hostname: domain };
+  let house: House = {
+    post,
+    identity: await makeSelfSigned(domain, makeTlsKey(), Date.now()),
+    folder: post.folder,
+    hostname: domain,
+  };
   const own = { listen: ['127.0.0.1:0'], scrypt_n: 16384, connections_per_account: 50 };
   const settingsWith = (more: Record<string, unknown>): ImmpSettings => schema.parse({ ...own, ...changes, ...more });
   const settings = settingsWith({});
@@ -52,6 +59,13 @@ export async function openImmpOffice(
     at,
     ask,
     reload: (more) => open.reload(house, settingsWith(more)),
+    get identity() {
+      return house.identity;
+    },
+    show: (identity) => {
+      house = { ...house, identity };
+      return open.reload(house, settings);
+    },
     async person(account) {
       await ask('account.add', { name: account, password: PASSWORD });
       const client = await openClient('immp');

@@ -1,16 +1,16 @@
 // How the client reaches its server and knows it again: found by name, known by its key, which is remembered when seen first.
 // Nothing is said to a server that shows another.   spec: immp 2.4, 2.5, 2.6
 
-import { toHex } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import type { Clock } from '../../base/time.ts';
 import type { Connection } from '../../net/connection.ts';
 import { dialPlain } from '../../net/dial.ts';
 import { type Endpoint, parseEndpoint } from '../../net/endpoint.ts';
-import { NetError } from '../../net/errors.ts';
 import { inSrvOrder, type Resolver } from '../../net/resolver.ts';
+import { nextKey } from '../wire/texts.ts';
 import { ClientError } from './errors.ts';
-import { type Account, type Home, IMMP_PORT, knownKey, rememberKey, saveAccount } from './home.ts';
+import { type Account, type Home, IMMP_PORT, knownServer, rememberServer, saveAccount } from './home.ts';
 import { logIn } from './log-in.ts';
 import { ImmpSession } from './session.ts';
 
@@ -34,6 +34,7 @@ export async function converse<T>(
     const { imid, device, allowK1, key: derived } = account;
     const key = await logIn(session, { account: imid, derived, password, device, allowK1: allowK1 ?? false });
     if (key !== derived) await saveAccount(courier.home, { ...account, key });
+    await heedNextKey(courier, imid.domain, session);
     const result = await work(session);
     await session.quit();
     return result;
@@ -42,25 +43,40 @@ export async function converse<T>(
   }
 }
 
-/** A conversation in which nobody has logged in yet. Throws ClientError `changed-key`, NetError. */
+/** A conversation in which nothing was said yet but the wish for TLS. Throws ClientError `changed-key`, NetError. */
 async function reach(courier: Courier, account: Account): Promise<ImmpSession> {
   const { home, clock } = courier;
   const { domain } = account.imid;
-  const pin = await knownKey(home, domain);
   const connection = await dialFirst(courier, await placesOf(courier, account));
-  try {
-    const session = await ImmpSession.open(connection, { domain, pin, clock });
-    if (pin === undefined) await rememberKey(home, domain, session.serverKey);
+  const session = await ImmpSession.open(connection, { domain, clock });
+  const known = await knownServer(home, domain);
+  const shown = session.serverKey;
+  if (known !== undefined && equalBytes(known.pin, shown)) return session;
+  if (known === undefined || (known.next && equalBytes(known.next, shown))) {
+    await rememberServer(home, domain, { pin: shown });
     return session;
-  } catch (error) {
-    if (!(error instanceof NetError) || error.code !== 'tls' || pin === undefined) throw error;
-    throw new ClientError('changed-key', `the server of ${domain} shows another key than the known one`, {
-      cause: error,
-      remedy:
-        'ask its operator, by another way, whether the key was changed; somebody may be in between. ' +
-        `If it was: postern immp servers forget ${domain}`,
-    });
   }
+  session.destroy();
+  throw new ClientError('changed-key', `the server of ${domain} shows another key than the known one`, {
+    remedy:
+      'ask its operator, by another way, whether the key was changed; somebody may be in between. ' +
+      `If it was: postern immp servers forget ${domain}`,
+  });
+}
+
+/** Remembers the key that the server will show next, which it says under the one that is known. */
+async function heedNextKey({ home }: Courier, domain: string, session: ImmpSession): Promise<void> {
+  const known = await knownServer(home, domain);
+  if (known === undefined || !session.greeting.extensions.has('NEXT')) return;
+  const next = await session.ask({ word: 'KEY NEXT' }).then(
+    (replies) => nextKey.read(replies.at(-1)?.text ?? ''),
+    (error: unknown) => {
+      if (error instanceof ClientError && error.reply?.code === '404') return undefined;
+      throw error;
+    },
+  );
+  const same = next === undefined ? known.next === undefined : known.next?.equals(next);
+  if (!same) await rememberServer(home, domain, { pin: known.pin, next });
 }
 
 /** Where the server may be, best place first. A proxy looks names up itself, and cannot ask for SRV.   spec: immp 2.5 */

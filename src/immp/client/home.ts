@@ -109,24 +109,35 @@ async function accountsOf(home: Home): Promise<Imid[]> {
   return names.flatMap((file) => imid.read(decodeURIComponent(file.replace(/\.json$/, ''))) ?? []);
 }
 
+const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
+
 const serverShape = z.object({
-  /** SHA-256 of the key that it showed first. */
-  pin: z.string().regex(/^[0-9a-f]{64}$/),
+  /** SHA-256 of the key that it showed first, or of the one that it announced under that. */
+  pin: fingerprint,
+  /** Of the key that it says it will show next. */
+  next: fingerprint.optional(),
 });
 
-/** The key that the server of a domain showed first. */
-export async function knownKey(home: Home, domain: string): Promise<Buffer | undefined> {
-  const document = await readDocument(serverFile(home, domain), serverShape);
-  return document && Buffer.from(document.pin, 'hex');
+export interface KnownServer {
+  readonly pin: Buffer;
+  readonly next?: Buffer | undefined;
 }
 
-export async function rememberKey(home: Home, domain: string, key: Uint8Array): Promise<void> {
-  await writeDocument(serverFile(home, domain), { pin: toHex(key) });
+/** By which key the server of a domain is known. */
+export async function knownServer(home: Home, domain: string): Promise<KnownServer | undefined> {
+  const document = await readDocument(serverFile(home, domain), serverShape);
+  if (document === undefined) return undefined;
+  const { pin, next } = document;
+  return { pin: Buffer.from(pin, 'hex'), next: next === undefined ? undefined : Buffer.from(next, 'hex') };
+}
+
+export async function rememberServer(home: Home, domain: string, { pin, next }: KnownServer): Promise<void> {
+  await writeDocument(serverFile(home, domain), { pin: toHex(pin), ...(next ? { next: toHex(next) } : {}) });
 }
 
 /** False when none was known. */
 export async function forgetServer(home: Home, domain: string): Promise<boolean> {
-  const known = await knownKey(home, domain);
+  const known = await knownServer(home, domain);
   await rm(serverFile(home, domain), { force: true });
   return known !== undefined;
 }
@@ -135,7 +146,7 @@ export async function knownServers(home: Home): Promise<{ readonly domain: strin
   const files = await namesIn(join(home.folder, 'servers'));
   const domains = files.filter((file) => file.endsWith('.json')).map((file) => decodeURIComponent(file.slice(0, -5)));
   return Promise.all(
-    domains.map(async (domain) => ({ domain, key: toHex((await knownKey(home, domain)) ?? Buffer.alloc(0)) })),
+    domains.map(async (domain) => ({ domain, key: toHex((await knownServer(home, domain))?.pin ?? Buffer.alloc(0)) })),
   );
 }
 
