@@ -5,10 +5,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { dial } from '../../src/net/dial.ts';
 import { SmallMailClient } from '../../src/smallmail/client.ts';
+import { killsWanted } from '../support/kills.ts';
 import { makeDataFolder, postern, startOffice } from '../support/office.ts';
 import { looksSealed, makePerson, type Person } from '../support/pgp.ts';
 
-const KILLS = 30;
+const KILLS = killsWanted(10);
 const CLIENTS = 16;
 const RATES = `
 [smallmail]
@@ -99,4 +100,4 @@ test(`${KILLS} kills, ${CLIENTS} clients: what was confirmed is there, whole, on
   expect(confirmed).toBeGreaterThan(KILLS * CLIENTS);
   expect(await office.end('SIGTERM')).toBe(0);
   console.log(`${KILLS} kills; ${confirmed} messages confirmed, none lost, none twice`);
-}, 180_000);
+}, 240_000);
