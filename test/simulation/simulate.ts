@@ -17,12 +17,12 @@ const KEY_PERIOD = 10 * DAY;
 /** Longer than any next hop is waited for. */
 const CALM_DAYS = 8;
 const TROUBLES = { lost: 0.05, unanswered: 0.05, copied: 0.03 };
-const EXIT_FAILURES = 0.05;
+const EXIT_FAILURES = 0.2;
 const MEAN_UPTIME = 2 * DAY;
 const MEAN_DOWNTIME = 2 * HOUR;
 const LONGEST_DOWNTIME = 12 * HOUR;
 /** How likely the power fails as something is being written. */
-const CRASH_WHILE_WRITING = 1 / 150;
+const CRASH_WHILE_WRITING = 1 / 60;
 /** Small enough that a remailer is full now and then. */
 const SPOOL_SIZE = 512 * 1024;
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { type Outcome, simulate } from './simulate.ts';
 
 const seed = Number(process.env['SIMULATION_SEED'] ?? 1);
-const messages = Number(process.env['SIMULATION_MESSAGES'] ?? 600);
+const messages = Number(process.env['SIMULATION_MESSAGES'] ?? 300);
 
 const sum = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((a, b) => a + b, 0);
 const list = (counts: ReadonlyMap<string, number>) => [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
@@ -22,7 +22,7 @@ function inWords({ days, sent, arrived, crashes, copies, drops }: Outcome): stri
 test(`seed ${seed}: nothing is lost, nothing comes twice, everything has its reason`, async () => {
   const outcome = await simulate({ seed, remailers: 50, days: 14, messages });
   expect(outcome.breaches, `broken with SIMULATION_SEED=${seed}`).toEqual([]);
-  expect(outcome.crashes).toBeGreaterThan(100);
+  expect(outcome.crashes).toBeGreaterThan(500);
   expect(outcome.copies).toBeGreaterThan(messages / 20);
   console.log(inWords(outcome));
 }, 1_800_000);
@@ -38,5 +38,5 @@ describe('the same again', () => {
     ];
     expect(again).toEqual(first);
     expect(other.story).not.toBe(first.story);
-  });
+  }, 120_000);
 });
