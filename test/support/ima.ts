@@ -166,7 +166,7 @@ export async function startImaProgram(
 ): Promise<{ child: ChildProcess; port: number }> {
   const child = spawn(process.execPath, [PROGRAM, name, ...args], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
-  for await (const chunk of child.stderr) {
+  for await (const chunk of child.stderr.iterator({ destroyOnReturn: false })) {
     said += chunk;
     const port = /listening on \S+:(\d+)/.exec(said)?.[1];
     if (port === undefined) continue;

@@ -23,6 +23,7 @@ export async function runProcess(name: RunnableName, args: readonly string[] = p
     if (codeOf(error) === 'EPIPE') process.exit(1);
     throw error;
   });
+  process.stderr.on('error', () => {}); // nobody reads it: no reason to stop
   const run = await PROGRAMS[name]();
   process.exitCode = await run(args, {
     stdin: process.stdin,
