@@ -3,6 +3,7 @@
 import { text as textOf } from 'node:stream/consumers';
 import { systemRandom } from '../../base/random.ts';
 import { uuidFrom } from '../../immp/auth/secrets.ts';
+import { ACTION_TYPE } from '../../immp/client/actions.ts';
 import { readAddress } from '../../immp/client/home.ts';
 import * as client from '../../immp/client/push.ts';
 import { accountName, canonicalNode, formatImid, place } from '../../immp/wire/imid.ts';
@@ -11,8 +12,6 @@ import { UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
 import { asUser, type UserOptions } from './client.ts';
 import { harmlessWord, textPart } from './sending.ts';
-
-const ACTION_TYPE = 'application/vnd.immp.action+json';
 
 interface TextOptions extends UserOptions {
   readonly title?: string;

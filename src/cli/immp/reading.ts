@@ -4,6 +4,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { codeOf } from '../../base/errors.ts';
 import { formatSize } from '../../base/text.ts';
+import { ACTION_TYPE, actionsInWords, readActions } from '../../immp/client/actions.ts';
 import { ClientError } from '../../immp/client/errors.ts';
 import { fetchAway } from '../../immp/client/fetch-away.ts';
 import * as mailbox from '../../immp/client/mailbox.ts';
@@ -89,21 +90,38 @@ async function fetchOne(session: ImmpSession, target: Target, unread: boolean): 
 }
 
 /** The text for a person to read: plain before Markdown before anything else. */
-async function bodyOf(session: ImmpSession, target: Target, { parts }: mailbox.FetchedMessage): Promise<string> {
+async function bodyOf(session: ImmpSession, target: Target, message: mailbox.FetchedMessage): Promise<string> {
+  const { type, text } = await contentOf(session, target, message);
+  const actions = type === ACTION_TYPE ? readActions(text) : undefined;
+  return actions === undefined ? text : actionsInWords(actions);
+}
+
+interface Content {
+  /** Lower case, without parameters. */
+  readonly type: string;
+  readonly text: string;
+}
+
+async function contentOf(session: ImmpSession, target: Target, { parts }: mailbox.FetchedMessage): Promise<Content> {
   const contents = parts.filter((part) => part.class === 'content');
   const ofType = (type: string) => contents.find((part) => part.type.toLowerCase().startsWith(type));
   const chosen = ofType('text/plain') ?? ofType('text/markdown') ?? ofType('text/') ?? contents[0];
-  if (chosen === undefined) return '';
-  if (!/^(?:text\/|application\/json|application\/vnd\.immp)/i.test(chosen.type)) {
-    return `(there is no text; the content is ${chosen.type}: postern immp save)`;
+  const type = (chosen?.type ?? '').replace(/;.*$/s, '').trim().toLowerCase();
+  if (chosen === undefined) return { type, text: '' };
+  if (!/^(?:text\/|application\/json$|application\/vnd\.immp)/.test(type)) {
+    return { type, text: `(there is no text; the content is ${type}: postern immp save)` };
   }
-  if (chosen.encoding === 'utf8' && typeof chosen.data === 'string') return chosen.data;
-  if (typeof chosen.data === 'string') return Buffer.from(chosen.data, 'base64').toString('utf8');
+  if (typeof chosen.data === 'string') {
+    return {
+      type,
+      text: chosen.encoding === 'utf8' ? chosen.data : Buffer.from(chosen.data, 'base64').toString('utf8'),
+    };
+  }
   const pieces: Buffer[] = [];
   for await (const piece of mailbox.fetchRaw(session, target, { part: chosen.id, markRead: false })) {
     if (typeof piece !== 'string') pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString('utf8');
+  return { type, text: Buffer.concat(pieces).toString('utf8') };
 }
 
 function headOf({ envelope, parts }: mailbox.FetchedMessage): [string, string][] {

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { MINUTE, SECOND, sleep, systemClock } from '../../base/time.ts';
+import { actionsInWords, actionsOf } from '../../immp/client/actions.ts';
 import { ClientError } from '../../immp/client/errors.ts';
 import { index, type WatchEvent, watch as watchFolders } from '../../immp/client/mailbox.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
@@ -15,7 +16,7 @@ import { senderOf } from './reading.ts';
 
 const FIRST_WAIT = 5 * SECOND;
 const LONGEST_WAIT = 5 * MINUTE;
-const LONGEST_TEXT = 200;
+const LONGEST_TEXT = 2000;
 
 interface WatchOptions extends MailboxOptions {
   readonly notify?: string;
@@ -94,7 +95,11 @@ function pushNotice(event: WatchEvent): Notice {
     return typeof value === 'string' ? value : '';
   };
   const waits = event.pending ? ' (waits for your approval)' : '';
-  return { title: `${word('title') || 'notification'} from ${word('from') || 'somebody'}${waits}`, text: word('text') };
+  const actions = actionsOf(event);
+  return {
+    title: `${word('title') || 'notification'} from ${word('from') || 'somebody'}${waits}`,
+    text: actions === undefined ? word('text') : actionsInWords(actions).replaceAll('\n', ' · '),
+  };
 }
 
 function targetOf(path: string, options: WatchOptions): Target {
