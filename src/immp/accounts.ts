@@ -26,6 +26,8 @@ const schema = z.object({
   forward: z.string().default(''),
   block: z.array(z.string()).default([]),
   approve: z.array(z.string()).default([]),
+  /** Who else may write to the mailing lists of the account. */
+  posters: z.array(z.string()).default([]),
   /** OpenPGP, armoured, in base64. */
   pubkey: z.string().default(''),
   /** What the mailbox may show of messages that are sealed to that key. */

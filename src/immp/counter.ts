@@ -29,6 +29,7 @@ export const immp: Counter<ImmpSettings> = {
       await federation.close(0);
       throw error;
     }
+    room.push.out.start();
     return new OpenImmp(room, federation, ports, house.post.local.register(addressOwner(room)));
   },
 };
@@ -75,7 +76,7 @@ class OpenImmp implements OpenCounter<ImmpSettings> {
 
   async close(grace: number): Promise<void> {
     this.#disown();
-    await Promise.all([this.#ports.close(grace), this.#federation.close(grace)]);
+    await Promise.all([this.#ports.close(grace), this.#federation.close(grace), this.#room.push.out.close(grace)]);
   }
 }
 

@@ -188,6 +188,7 @@ test('settings are shown and set, for the connection and for the account', async
     '260- FORWARD=',
     '260- BLOCK=',
     '260- APPROVE=',
+    '260- POSTERS=',
     '260- PUBKEY=',
     '260- SHOW=',
     '260- QUOTA=100000000',

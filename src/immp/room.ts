@@ -13,6 +13,7 @@ import { CALLBACKS } from './commands/auth-cookie.ts';
 import type { FarServers } from './federation/far-servers.ts';
 import type { SealedArrival } from './federation/open-sealed.ts';
 import type { Delivery } from './mail/delivery.ts';
+import { PushDesk } from './push/push-desk.ts';
 import type { ImmpSettings } from './settings.ts';
 import type { SpoolPlace } from './spool.ts';
 import { Watching } from './watching.ts';
@@ -35,6 +36,7 @@ export class Room {
   readonly accounts: Accounts;
   readonly secrets: Secrets;
   readonly watching: Watching;
+  readonly push: PushDesk;
   readonly spool: SpoolPlace;
   /** The counter's own folder. */
   readonly folder: string;
@@ -60,6 +62,7 @@ export class Room {
     this.watching = new Watching(post.store);
     this.folder = house.folder;
     this.spool = { folder: join(house.folder, 'work'), random: post.random };
+    this.push = new PushDesk(this);
     this.#settings = settings;
     this.#identity = house.identity;
     this.#hostname = house.hostname;
@@ -99,8 +102,8 @@ export class Room {
   }
 
   /** Counts a finished command by its word and what became of it. */
-  count(word: string, outcome: string): void {
-    this.#counted({ word, outcome });
+  count(word: string, outcome: string, times = 1): void {
+    this.#counted({ word, outcome }, times);
   }
 
   /** Takes one delivery of `who` off the rate, or says that there is none left. */

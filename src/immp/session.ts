@@ -66,7 +66,7 @@ export class Session {
   open: OpenMessage | undefined;
   /** The account's name as its user wrote it. */
   shownAs: Imid | undefined;
-  failures = { upgrade: 0, authentication: 0, syntax: 0 };
+  failures = { upgrade: 0, authentication: 0, syntax: 0, push: 0 };
   /** Commands that run, WATCH aside. */
   working = 0;
   leaving = false;

@@ -62,6 +62,7 @@ export async function openImmpDomain(
   let settings = settingsWith({});
   const room = await Room.open(house, settings);
   const federation = await Federation.open(room);
+  room.push.out.start();
   const listen = async (port: number) => {
     const ports = new Ports();
     await ports.use([
@@ -119,7 +120,7 @@ export async function openImmpDomain(
       ports ??= await listen(port);
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([ports?.close(0), federation.close(0)]);
+      await Promise.all([ports?.close(0), federation.close(0), room.push.out.close(0)]);
       await post[Symbol.asyncDispose]();
     },
   };

@@ -9,10 +9,12 @@ import { accept, admit } from '../mail/accept.ts';
 import type { Delivery } from '../mail/delivery.ts';
 import { ENVELOPE_LIMIT, ENVELOPE_NAME, ENVELOPE_TYPE, readEnvelopePart } from '../mail/envelope-part.ts';
 import type { Part } from '../mail/message.ts';
+import { nodeName, ownerOf } from '../push/names.ts';
+import { listFor, post } from '../push/publishing.ts';
 import type { Answers, OpenMessage, SealedDraft, Session } from '../session.ts';
 import { spool } from '../spool.ts';
 import type { CommandOf } from '../wire/forms.ts';
-import { accountName, formatImid, type NodeName, node } from '../wire/imid.ts';
+import { accountName, formatImid, type Imid, type NodeName, node } from '../wire/imid.ts';
 import { delivered, queued } from '../wire/texts.ts';
 import type { Handler } from './command.ts';
 import { keepDraft } from './mbox-store.ts';
@@ -30,12 +32,15 @@ export const deliver: Handler<'DELIVER'> = async (command, answers) => {
   const { to, switches, subject } = command;
   onlySwitches(switches, ['+IMPORTANT', '-IMPORTANT', '+MULTIPART', '+SECURE', '-FROM']);
   if (session.open !== undefined) throw new Refusal('409');
-  if (!room.mayDeliver(authorityOf(session))) throw new Refusal('429');
+  const subscription = await subscriptionFor(command, answers);
+  if (subscription === 'ended') throw new Refusal('481');
+  // What is subscribed to is counted for its reader, or a large list would be too much for a domain.
+  if (!room.mayDeliver(subscription ? `#${subscription.id}` : authorityOf(session))) throw new Refusal('429');
   if (typeof to === 'string') return openSealedDelivery(to, command, answers);
   const from = await senderOf(command, answers);
   const origin = session.peer.state === 'remote' ? session.peer.domain : room.domain;
   const local = to.domain.toLowerCase() === room.domain;
-  if (local) await admit(room, to, from, origin);
+  if (local) await admitHere(to, from, origin, answers);
   else if (room.carrier === undefined || !mayPass(to.domain, answers)) throw new Refusal('422');
   session.open = {
     draft: {
@@ -53,6 +58,18 @@ export const deliver: Handler<'DELIVER'> = async (command, answers) => {
   };
   await answers.send('270', 'Ok, ready to deliver. Give me your DATA.');
 };
+
+/** A mailbox, or a mailing list that the sender may write to. Throws Refusal 430 or 450. */
+async function admitHere(to: Imid, from: string | undefined, origin: string, { room }: Answers): Promise<void> {
+  if ((await listFor(room, to, from)) === undefined) await admit(room, to, from, origin);
+}
+
+/** What the recipient here has to do with the list that a message comes from.   spec: immp 2.10 */
+async function subscriptionFor({ to, from }: CommandOf<'DELIVER'>, { session, room }: Answers) {
+  if (session.peer.state !== 'remote' || from === undefined || typeof to === 'string') return undefined;
+  const list = nodeName(from);
+  return ownerOf(list) === undefined ? undefined : room.push.subscriptions.to(accountName(to), list);
+}
 
 /** Sealed by one server for another, whoever carries it: users leave that to their server.   spec: immp 2.8 */
 async function openSealedDelivery(to: string, command: CommandOf<'DELIVER'>, answers: Answers): Promise<void> {
@@ -132,6 +149,10 @@ async function finish(delivery: Delivery, answers: Answers): Promise<void> {
   const { domain } = delivery.to;
   if (isCircle(delivery.via, room.domain)) throw new Refusal('422');
   if (domain.toLowerCase() === room.domain) {
+    const list = await listFor(room, delivery.to, delivery.from);
+    if (list !== undefined) {
+      return answers.send('284', `Published to ${await post(room, list, delivery)} subscribers`);
+    }
     await accept(room, delivery, delivery.peer === undefined ? authorityOf(session) : `@${delivery.origin}`);
     await answers.send('273', delivered.write(delivery.id));
   } else {

@@ -15,8 +15,11 @@ import { createFolder, removeFolder } from './mbox-folders.ts';
 import { index } from './mbox-index.ts';
 import { storeDraft } from './mbox-store.ts';
 import { unwatch, watch } from './mbox-watch.ts';
+import { publishNode, publishRemove, publishTo } from './publish.ts';
+import { push } from './push.ts';
 import { set } from './set.ts';
 import { setGlobal } from './set-global.ts';
+import { subscribeList, subscribeTo, unsubscribe } from './subscribe.ts';
 
 export type { Handler } from './command.ts';
 
@@ -46,6 +49,13 @@ export const commands: { readonly [W in Word]?: Handler<W> } = {
   'MBOX UNWATCH': unwatch,
   'KEY REQUEST': keyRequest,
   'KEY NEXT': keyNext,
+  PUSH: push,
+  'PUBLISH TO': publishTo,
+  'PUBLISH NODE': publishNode,
+  'PUBLISH REMOVE': publishRemove,
+  'SUBSCRIBE TO': subscribeTo,
+  'SUBSCRIBE LIST': subscribeList,
+  UNSUBSCRIBE: unsubscribe,
   SET: set,
   'SET GLOBAL': setGlobal,
 };

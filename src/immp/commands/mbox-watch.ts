@@ -3,6 +3,9 @@
 import { idOf } from '../accounts.ts';
 import { Refusal } from '../codes.ts';
 import { foldPath } from '../mail/folders.ts';
+import { PUSH_FOLDER } from '../push/arriving.ts';
+import { shownOf } from '../push/notification.ts';
+import type { Room } from '../room.ts';
 import type { Answers } from '../session.ts';
 import type { Change } from '../watching.ts';
 import { formatTarget, type Target } from '../wire/target.ts';
@@ -11,6 +14,8 @@ import { folderAt } from './selection.ts';
 
 /** Lines that may wait for a peer that does not read; then it is cut off. */
 const MAX_WAITING = 10_000;
+/** Lines of one write. */
+const AT_ONCE = 100;
 
 export const watch: Handler<'MBOX WATCH'> = async ({ targets }, answers) => {
   const { session, room } = answers;
@@ -28,7 +33,9 @@ export const watch: Handler<'MBOX WATCH'> = async ({ targets }, answers) => {
     for (const [mailbox, folders] of places) {
       ends.push(
         await room.watching.watch(idOf(mailbox), (changes) => {
-          notices.add(changes.flatMap((change) => noticeOf(change, folders.get(foldPath([change.folder])))));
+          notices.add(
+            changes.flatMap((change) => noticeOf(room, mailbox, change, folders.get(foldPath([change.folder])))),
+          );
         }),
       );
     }
@@ -46,10 +53,20 @@ export const unwatch: Handler<'MBOX UNWATCH'> = async ({ pipe }, answers) => {
   await answers.send('200', 'Ok');
 };
 
-function noticeOf({ event, uuid, q, message }: Change, watched: Target | undefined): string[] {
+/** A line, or how to make it when its turn comes. */
+type Notice = string | (() => Promise<string>);
+
+function noticeOf(room: Room, mailbox: string, change: Change, watched: Target | undefined): Notice[] {
+  const { event, uuid, q, message, folder } = change;
   if (watched === undefined) return [];
   const path = formatTarget({ ...watched, spelled: {} }).replace(/^"|"$/g, '');
   const pending = message?.flags.includes('pending') ? { pending: true } : {};
+  if (event === 'new' && folder === PUSH_FOLDER && message !== undefined) {
+    return [
+      async () =>
+        JSON.stringify({ event: 'push', path, uuid, q, ...(await shownOf(room, mailbox, message)), ...pending }),
+    ];
+  }
   const flags = event === 'flags' ? { flags: message?.flags ?? [] } : {};
   return [JSON.stringify({ event, path, uuid, q, ...flags, ...pending })];
 }
@@ -58,14 +75,14 @@ function noticeOf({ event, uuid, q, message }: Change, watched: Target | undefin
 class Notices {
   sent: Promise<void> = Promise.resolve();
   readonly #answers: Answers;
-  #waiting: string[] = [];
+  #waiting: Notice[] = [];
   #writing = false;
 
   constructor(answers: Answers) {
     this.#answers = answers;
   }
 
-  add(lines: readonly string[]): void {
+  add(lines: readonly Notice[]): void {
     if (lines.length === 0) return;
     this.#waiting.push(...lines);
     if (this.#waiting.length > MAX_WAITING) this.#answers.session.connection.destroy();
@@ -76,7 +93,9 @@ class Notices {
     this.#writing = true;
     try {
       while (this.#waiting.length > 0) {
-        const lines = this.#waiting.splice(0).map((text) => this.#answers.line('250', text, true));
+        const due = this.#waiting.splice(0, AT_ONCE);
+        const texts = await Promise.all(due.map((notice) => (typeof notice === 'string' ? notice : notice())));
+        const lines = texts.map((text) => this.#answers.line('250', text, true));
         await this.#answers.session.connection.write(lines.join(''));
       }
     } catch {

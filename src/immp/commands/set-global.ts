@@ -7,6 +7,7 @@ import { isFairCost } from '../auth/keys.ts';
 import { Refusal } from '../codes.ts';
 import { readKey } from '../federation/openpgp.ts';
 import { armourOf, SHOWABLE } from '../mail/sealing.ts';
+import { release } from '../push/arriving.ts';
 import type { Answers } from '../session.ts';
 import { imid } from '../wire/imid.ts';
 import type { SettingWord } from '../wire/kind.ts';
@@ -16,7 +17,7 @@ import type { Handler } from './command.ts';
 const SECRET_TIME = 5 * MINUTE;
 const MAX_LIST = 1000;
 const MAX_TEXT = 3000;
-const NAMES = ['TITLE', 'FORWARD', 'BLOCK', 'APPROVE', 'PUBKEY', 'SHOW', 'QUOTA', 'USED'] as const;
+const NAMES = ['TITLE', 'FORWARD', 'BLOCK', 'APPROVE', 'POSTERS', 'PUBKEY', 'SHOW', 'QUOTA', 'USED'] as const;
 type Name = (typeof NAMES)[number];
 type Change = NonNullable<SettingWord['change']>;
 
@@ -31,7 +32,9 @@ export const setGlobal: Handler<'SET GLOBAL'> = async ({ setting }, answers) => 
   if (setting.change) {
     const { change } = setting;
     if (name === 'PUBKEY') await refuseBadKey(change.value, answers);
-    await answers.room.accounts.change(answers.session.account, (account) => changed(account, name, change));
+    const { session, room } = answers;
+    await room.accounts.change(session.account, (account) => changed(account, name, change));
+    if (name === 'APPROVE') await release(room, session.account); // what waited for it   spec: immp 2.10
   }
   await answers.send('260', `${name}=${await shown(name, answers)}`);
 };
@@ -53,6 +56,8 @@ async function shown(name: Name, { session, room }: Answers): Promise<string> {
       return account.block.join(' ');
     case 'APPROVE':
       return account.approve.join(' ');
+    case 'POSTERS':
+      return account.posters.join(' ');
     case 'QUOTA':
       return String(mailbox.quota.bytes);
     case 'USED':
@@ -64,6 +69,7 @@ function changed(account: Account, name: Name, { how, value }: Change): Partial<
   if (name === 'QUOTA' || name === 'USED') throw new Refusal('403');
   if (name === 'BLOCK') return { block: changedList(account.block, how, value) };
   if (name === 'APPROVE') return { approve: changedList(account.approve, how, value) };
+  if (name === 'POSTERS') return { posters: changedList(account.posters, how, value) };
   if (how !== '=' || Buffer.byteLength(value) > MAX_TEXT) throw new Refusal('406');
   if (name === 'SHOW') return { show: showable(value) };
   if (name === 'TITLE') return { title: value };
