@@ -84,7 +84,7 @@ test('a group shares a mailbox, and each member has one below it', async () => {
   expect(await customer.fails('index', '--mailbox', 'bob@example.org')).toContain('403');
 });
 
-// spec: immp 2.9.6
+// spec: immp 2.9 (WATCH)
 test('whoever watches sees what arrives, and a program of his is told', async () => {
   const told = await bob.file('told');
   const notify = await bob.file(

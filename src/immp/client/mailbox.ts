@@ -44,7 +44,6 @@ const entryLine = z.object({
 
 /** A message as an index shows it. */
 export type Entry = z.infer<typeof entryLine>;
-export type PartEntry = z.infer<typeof partLine>;
 
 export interface Page {
   /** How many, at most. */
