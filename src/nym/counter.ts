@@ -1,6 +1,7 @@
 // The nymserver as a counter of the office. It stays closed until the operator names a domain. It opens before the remailer, which
 // finds its exit offered and tells the directory of it.   spec: mixminion-nym 9
 
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { exitOffer, mixService } from '../mixminion/node/service.ts';
 import type { Controls } from '../post/control.ts';
@@ -8,6 +9,7 @@ import type { Counter, House, Listening, OpenCounter } from '../post/counter.ts'
 import { MAX_MESSAGE } from './messages/frames.ts';
 import { CONTROL } from './server/addresses.ts';
 import { controls, openControls } from './server/controls.ts';
+import { Curtain } from './server/curtain.ts';
 import { nymExit } from './server/exit.ts';
 import { Nymserver } from './server/nymserver.ts';
 import { prepareReply } from './server/replying.ts';
@@ -46,7 +48,7 @@ class OpenNymserver implements OpenCounter<NymSettings> {
     return this.#nymserver ? openControls(this.#nymserver) : {};
   }
 
-  async reload({ post }: House, settings: NymSettings): Promise<void> {
+  async reload({ post, folder }: House, settings: NymSettings): Promise<void> {
     if (isDeepStrictEqual(settings, this.#settings)) return;
     await this.close(0);
     this.#settings = settings;
@@ -56,6 +58,7 @@ class OpenNymserver implements OpenCounter<NymSettings> {
     const nymserver = new Nymserver({
       post,
       domain,
+      curtain: await Curtain.open(join(folder, 'work', 'curtain'), post.random, post.clock.now()),
       limits: limitsOf(settings),
       prepareReply: (packets) => prepareReply(post.services.get(mixService), reply_path, packets, post.random),
       sendMail: (departure) => post.outgoing.send(departure),

@@ -29,11 +29,14 @@ export interface MixedNyms extends AsyncDisposable {
   loss: number;
   /** While it is set, nothing arrives anywhere; afterwards what was sent then does. */
   outage: boolean;
+  /** While it is set, no nymholder looks at anything. */
+  away: boolean;
   /** What was seen of the rules: a reply block used twice, two nyms' reply blocks in one message. */
   readonly breaches: string[];
   readonly packets: { readonly toServer: number; readonly toHolders: number; readonly lost: number };
   /** Somebody who wants a nym of that name; nothing is sent yet. `label` tells two apart who want the same. */
   holder(name: string, label?: string): Promise<Nymholder>;
+  folderOf(holder: Nymholder): string;
   /** The nymholder looks at things: what came is taken, what is due is said. */
   tend(holder: Nymholder): Promise<void>;
   /** Ordinary mail from outside; resolves to what the gateway would answer. */
@@ -114,6 +117,7 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
     on,
     loss: 0,
     outage: false,
+    away: false,
     breaches,
     packets,
     async holder(name, called = name) {
@@ -125,6 +129,7 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
       holders.push({ holder, inbox });
       return holder;
     },
+    folderOf: (holder) => join(folder, holder.record.label),
     async tend(holder) {
       const inbox = holders.find((other) => other.holder === holder)?.inbox;
       for (const message of inbox?.splice(0) ?? []) await holder.take(message);
@@ -146,6 +151,7 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
           underWay = underWay.filter((other) => !due.includes(other));
           for (const { arrive } of due.sort((a, b) => a.at - b.at)) await arrive();
         }
+        if (mixed.away) continue;
         for (const { holder } of holders) if (chance.happens(0.5)) await mixed.tend(holder);
       }
     },

@@ -1,5 +1,6 @@
 // A nymserver without a mix around it: its replies are caught, its mail out too, and a nymholder in a few lines speaks to it.
 
+import { join } from 'node:path';
 import { systemRandom } from '../../src/base/random.ts';
 import { DAY, MINUTE, SECOND, VirtualClock } from '../../src/base/time.ts';
 import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
@@ -7,6 +8,7 @@ import { RoutingType } from '../../src/mixminion/packet/routing.ts';
 import { createSurb, type Surb, surbDigest } from '../../src/mixminion/packet/surb.ts';
 import { type HolderCommand, readHolderMessage } from '../../src/nym/messages/to-holder.ts';
 import { type ServerCommand, writeServerMessage } from '../../src/nym/messages/to-server.ts';
+import { Curtain } from '../../src/nym/server/curtain.ts';
 import type { Limits, SendReply } from '../../src/nym/server/desk.ts';
 import { Nymserver } from '../../src/nym/server/nymserver.ts';
 import type { Departure } from '../../src/post/outgoing-mail.ts';
@@ -48,6 +50,7 @@ export async function openTestNymserver(
     post,
     limits: { ...LIMITS, ...limits },
     domain: DOMAIN,
+    curtain: await Curtain.open(join(post.folder, 'curtain'), systemRandom, clock.now()),
     prepareReply: () => async (message, surbs) => {
       replies.push({ commands: readHolderMessage(message), surbs: surbs.map(surbDigest) });
       await onReply(message, surbs);
@@ -78,9 +81,10 @@ export async function passTime(
   ms: number,
   idle: () => Promise<void>,
 ): Promise<void> {
-  const steps = Math.ceil(ms / (15 * MINUTE));
-  for (let step = 0; step < steps; step += 1) {
-    await clock.advance(ms / steps);
+  const end = clock.now() + ms;
+  while (clock.now() < end) {
+    const next = (await post.store.queues.nextDue('nym/due')) ?? end;
+    await clock.advance(Math.max(SECOND, Math.min(next, end) - clock.now()));
     // The worker sleeps when nothing is due: it goes to the store some times before that, and calls are answered in turn.
     for (let quiet = 0; quiet < 3; ) {
       const due = await post.store.queues.nextDue('nym/due');

@@ -7,6 +7,7 @@ import { parseFilter } from '../filter/parse.ts';
 import { type Filtered, runFilter } from '../filter/run.ts';
 import { MAIL_PADDING, seal } from '../sealing.ts';
 import { splitMail, writeSynopsis } from '../synopsis.ts';
+import { LONGEST_OPEN } from './curtain.ts';
 import type { Desk } from './desk.ts';
 import type { NymRecord } from './record.ts';
 
@@ -51,7 +52,7 @@ export async function takeMail(desk: Desk, nym: string, arrival: Arrival): Promi
   if (status === 'no-mailbox') return 'unknown';
   if (status === 'stored') {
     const { sendMsgAfter, sendSummaryAfter, encryptSummaryAfter } = record.policy;
-    await desk.wake(nym, now + Math.min(sendMsgAfter, sendSummaryAfter, encryptSummaryAfter));
+    await desk.wake(nym, now + Math.min(sendMsgAfter, sendSummaryAfter, encryptSummaryAfter, LONGEST_OPEN));
   }
   return status;
 }

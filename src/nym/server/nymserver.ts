@@ -1,13 +1,15 @@
 // The nymserver: control messages from nymholders and mail from the world come in, and replies go out in their time.
 
+import { codeOf } from '../../base/errors.ts';
 import { randomInt } from '../../base/random.ts';
-import { MINUTE, SECOND } from '../../base/time.ts';
+import { HOUR, MINUTE, SECOND } from '../../base/time.ts';
 import { Turns } from '../../base/turns.ts';
 import type { AddressOwner } from '../../post/local-delivery.ts';
 import { Outbound } from '../../post/outbound.ts';
 import type { Post } from '../../post/post.ts';
 import { nymAddresses } from './addresses.ts';
 import { type Taken, takeControl } from './control.ts';
+import type { Curtain } from './curtain.ts';
 import type { Desk, Limits } from './desk.ts';
 import { serveNym } from './sending.ts';
 import { SurbStock } from './surb-stock.ts';
@@ -21,6 +23,8 @@ const CONCURRENCY = 8;
 export interface NymserverOptions {
   readonly post: Post;
   readonly limits: Limits;
+  /** What hides synopses that are not sealed yet. */
+  readonly curtain: Curtain;
   readonly domain: string;
   readonly prepareReply: Desk['prepareReply'];
   readonly sendMail: Desk['sendMail'];
@@ -30,8 +34,11 @@ export interface NymserverOptions {
 export class Nymserver {
   readonly #desk: Desk;
   readonly #due: Outbound;
+  readonly #curtain: Curtain;
+  #cancelSweep = () => {};
 
-  constructor({ post, ...options }: NymserverOptions) {
+  constructor({ post, curtain, ...options }: NymserverOptions) {
+    this.#curtain = curtain;
     this.#due = new Outbound(post, {
       queue: QUEUE,
       concurrency: CONCURRENCY,
@@ -44,7 +51,7 @@ export class Nymserver {
     this.#desk = {
       post,
       ...options,
-      vault: new Vault(post),
+      vault: new Vault(post, curtain),
       stock: new SurbStock(post),
       turns: new Turns(),
       wake: (nym, at) => this.#wake(nym, at),
@@ -53,9 +60,11 @@ export class Nymserver {
 
   start(): void {
     this.#due.start();
+    this.#sweepLater();
   }
 
   async stop(grace: number): Promise<void> {
+    this.#cancelSweep();
     await this.#due.stop(grace);
     await this.#desk.turns.idle();
   }
@@ -84,6 +93,14 @@ export class Nymserver {
   /** For the operator's commands. */
   get desk(): Desk {
     return this.#desk;
+  }
+
+  #sweepLater(): void {
+    const { clock, log } = this.#desk.post;
+    this.#cancelSweep = clock.timer(HOUR, () => {
+      this.#curtain.sweep(clock.now()).catch((error) => log.error('nym.curtain-failed', { code: codeOf(error) }));
+      this.#sweepLater();
+    });
   }
 
   /** One thought in each half hour is enough for a nym; when in it is left to chance. */

@@ -11,6 +11,7 @@ import { planSending } from '../plan.ts';
 import { SYNOPSIS_PADDING, seal } from '../sealing.ts';
 import { validBits, writeSynopses } from '../synopsis.ts';
 import { MSG_FRAME } from './arrival.ts';
+import { LONGEST_OPEN } from './curtain.ts';
 import type { Desk } from './desk.ts';
 import type { NymRecord, SynopsisSet } from './record.ts';
 import type { OpenSynopsis, SealedMail } from './vault.ts';
@@ -74,7 +75,7 @@ async function sealSynopses(desk: Desk, nym: string, record: NymRecord, now: num
   const { vault, post } = desk;
   const open = await vault.openSynopses(nym);
   const { encryptSummaryAfter, sendSummaryAfter, sendMsgAfter } = record.policy;
-  const limit = Math.min(encryptSummaryAfter, sendSummaryAfter, sendMsgAfter);
+  const limit = Math.min(encryptSummaryAfter, sendSummaryAfter, sendMsgAfter, LONGEST_OPEN);
   const [oldest] = open;
   if (oldest === undefined) return { ...record, askedOpen: false };
   if (open.length < PENDING && now - oldest.received < limit && !record.askedOpen) return record;
@@ -286,7 +287,7 @@ async function thinkOfLater(desk: Desk, nym: string, record: NymRecord, now: num
   const times = [
     record.answerBy ?? Number.POSITIVE_INFINITY,
     ...waiting.map(({ received }) => received + sendMsgAfter),
-    ...open.map(({ received }) => received + encryptSummaryAfter),
+    ...open.map(({ received }) => received + Math.min(encryptSummaryAfter, LONGEST_OPEN)),
     ...record.sets.filter(({ sent }) => !sent).map(({ oldest }) => oldest + sendSummaryAfter),
   ];
   const ahead = times.filter((time) => time > now);

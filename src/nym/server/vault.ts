@@ -6,6 +6,7 @@ import type { Post } from '../../post/post.ts';
 import type { Message } from '../../store/messages.ts';
 import type { Quota } from '../../store/store.ts';
 import type { Synopsis } from '../synopsis.ts';
+import type { Curtain } from './curtain.ts';
 import { type NymRecord, readRecord, writeRecord } from './record.ts';
 
 const PREFIX = 'nym/';
@@ -15,6 +16,8 @@ const SET = 'set/';
 /** Where mail lies that was not sent in full. */
 const WAITING = 'inbox';
 const SENT = 'sent';
+/** A synopsis whose key is gone, because the server was away for long: its mail is still there. */
+const LOST = Buffer.from('X-Octets: 0\n\n');
 const STORE_ID = 16;
 const KEY = 16;
 /** Mails that are looked at when something is to be sent; more are waiting only for reply blocks. */
@@ -38,9 +41,12 @@ export interface OpenSynopsis extends Synopsis {
 
 export class Vault {
   readonly #post: Pick<Post, 'store' | 'random'>;
+  readonly #curtain: Curtain | undefined;
 
-  constructor(post: Pick<Post, 'store' | 'random'>) {
+  /** Without a curtain nothing can be added, and no open synopsis be read: that is enough to look at the rest. */
+  constructor(post: Pick<Post, 'store' | 'random'>, curtain?: Curtain) {
     this.#post = post;
+    this.#curtain = curtain;
   }
 
   /** The owner of a nym's documents, and the mailbox of its mail. */
@@ -85,7 +91,8 @@ export class Vault {
   ): Promise<'stored' | 'duplicate' | 'full' | 'no-mailbox'> {
     const { store, random } = this.#post;
     const key = toHex(random.bytes(KEY));
-    await store.documents.put(this.idOf(nym), OPEN + key, mail.synopsis);
+    if (this.#curtain === undefined) throw new RangeError('no curtain to hide synopses behind');
+    await store.documents.put(this.idOf(nym), OPEN + key, await this.#curtain.hide(mail.synopsis, mail.received));
     const { status } = await store.messages.append(this.idOf(nym), {
       body: mail.sealed,
       arrived: mail.received,
@@ -155,7 +162,7 @@ export class Vault {
       if (message === undefined) await store.documents.remove(this.idOf(nym), key);
       else if (document !== undefined) {
         const { id, received, place } = sealedMail(message);
-        found.push({ id, received, key, text: document.value, place });
+        found.push({ id, received, key, text: this.#curtain?.show(document.value) ?? LOST, place });
       }
     }
     return found.sort((a, b) => a.place - b.place);
