@@ -19,6 +19,7 @@ import { nymCommand } from './nym.ts';
 import { nymserverCommand } from './nymserver.ts';
 import { harmless, print } from './output.ts';
 import { pinsCommand } from './pins.ts';
+import { remailerCommand } from './remailer.ts';
 import { serveCommand } from './serve.ts';
 import { smallmailCommand } from './smallmail.ts';
 import { smtpCommand } from './smtp.ts';
@@ -37,6 +38,7 @@ const groups: readonly (() => Command)[] = [
   immpCommand,
   imaCommand,
   mixCommand,
+  remailerCommand,
   directoryCommand,
   nymCommand,
   nymserverCommand,

@@ -7,6 +7,7 @@ import type { NymFields } from '../directory/descriptor-fields.ts';
 import { retryWarnings } from '../exit/retry-setting.ts';
 import { advertised, exitDangers } from '../exit/settings.ts';
 import { type PoolParameters, poolWeaknesses } from '../pool/strategy.ts';
+import { publishUrls } from './directory/settings.ts';
 import type { NodeProfile } from './keys/key-store.ts';
 import type { NodeSettings } from './parts.ts';
 import type { ExitOffer } from './service.ts';
@@ -88,6 +89,8 @@ export function mixDangers(settings: MixSettings): Danger[] {
 /** What the doctor says of settings that are allowed. */
 export function mixWarnings(settings: MixSettings): Danger[] {
   if (!settings.enabled) return [];
+  const { servers, publish } = settings.directory;
+  const alone = servers.length === 0;
   const open = settings.listen_compat.filter(({ host }) => !isLoopback(host)).map(formatEndpoint);
   return [
     ...weaknesses(settings).map((message) => ({
@@ -95,6 +98,26 @@ export function mixWarnings(settings: MixSettings): Danger[] {
       message: `${message}: the directory tells everybody (Why-Insecure)`,
       remedy: 'mix with "dynamic" or "binomial", every 30 minutes or more, and keep 5 packets or more',
     })),
+    ...(alone
+      ? [
+          {
+            setting: 'mix.directory.servers',
+            message:
+              'the remailer knows no directory, and so no other remailer to try, to pad links to, or to answer through',
+            remedy: 'name the directory servers of your network, each as "FINGERPRINT URL"',
+          },
+        ]
+      : []),
+    ...(publish && publishUrls(settings.directory).length === 0
+      ? [
+          {
+            setting: 'mix.directory.publish',
+            message: 'no directory server is named that would hear of the remailer',
+            remedy:
+              'name one in mix.directory.servers with a "/" at the end of its URL, or in mix.directory.publish_urls',
+          },
+        ]
+      : []),
     ...open.map((at) => ({
       setting: 'mix.listen_compat',
       message: `${at} speaks TLS down to 1.0 with 1024-bit keys, for remailers of the old program`,

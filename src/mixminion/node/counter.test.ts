@@ -36,6 +36,7 @@ const enabled = (changes: Record<string, unknown> = {}): MixSettings =>
     listen: ['127.0.0.1:0'],
     advertised_port: 48099,
     pinging: { enabled: false },
+    directory: { servers: [`${'A'.repeat(40)} http://127.0.0.1:9/directory/`] },
     ...changes,
   });
 const complaints = (settings: MixSettings) => (mix.dangers?.(settings) ?? []).map(({ setting }) => setting);
@@ -53,6 +54,10 @@ test('nobody becomes a remailer by accident', async () => {
 test('what is missing and what is weak is said', () => {
   expect(complaints(enabled())).toEqual([]);
   expect(warnings(enabled())).toEqual([]);
+  expect(warnings(enabled({ directory: { publish: true } }))).toEqual([
+    'mix.directory.servers',
+    'mix.directory.publish',
+  ]);
   expect(complaints(enabled({ nickname: '', contact: '', listen: [] }))).toEqual([
     'mix.nickname',
     'mix.contact',

@@ -26,6 +26,7 @@ import { Courier } from '../mmtp/courier.ts';
 import { mmtpPort } from '../mmtp/port.ts';
 import { buildForwardPacket, buildReplyPacket } from '../packet/build.ts';
 import type { PathNode } from '../packet/path.ts';
+import { BandwidthLimit } from './bandwidth.ts';
 import { nodeSettings, profileOf } from './configured.ts';
 import { NodeDirectory } from './directory/node-directory.ts';
 import { publishUrls } from './directory/settings.ts';
@@ -59,12 +60,29 @@ export interface Surroundings {
   readonly room?: (node: PacketRoom) => PacketRoom;
 }
 
+function urlsToPublish({ directory }: MixSettings): readonly string[] {
+  return directory.publish ? publishUrls(directory) : [];
+}
+
+/** What its operator hears of it. */
+export interface RemailerStatus {
+  readonly nickname: string;
+  /** SHA-1 of the identity key, upper-case hex. */
+  readonly fingerprint: string;
+  /** The figures of the period so far, as a block of text.   spec: mixminion-server 6 */
+  readonly pending: string;
+  /** Since it was opened. */
+  readonly packets: NodeFigures;
+}
+
 export class Remailer {
   readonly #house: House;
   readonly #keys: KeyStore;
   readonly #exits: OpenExits;
   readonly #node: MixNode;
   readonly #room: PacketRoom;
+  readonly #bandwidth: BandwidthLimit;
+  readonly #courier: Courier;
   readonly #directory: NodeDirectory;
   readonly #pinger: Pinger | undefined;
   readonly #statistics: Statistics;
@@ -80,6 +98,8 @@ export class Remailer {
     this.#exits = parts.exits;
     this.#node = parts.node;
     this.#room = parts.room;
+    this.#bandwidth = parts.bandwidth;
+    this.#courier = parts.courier;
     this.#directory = parts.directory;
     this.#pinger = parts.pinger;
     this.#statistics = parts.statistics;
@@ -126,11 +146,21 @@ export class Remailer {
 
   get controls(): Controls<MixSettings> {
     return {
-      stats: control(z.strictObject({}), async () => ({
-        pending: this.#statistics.preview(this.#house.post.clock.now()),
-        packets: this.#node.figures,
-      })),
+      stats: control(
+        z.strictObject({}),
+        async (): Promise<RemailerStatus> => ({
+          nickname: this.#settings.nickname,
+          fingerprint: this.#keys.identity.publicKey.fingerprint,
+          pending: this.#statistics.preview(this.#house.post.clock.now()),
+          packets: this.#node.figures,
+        }),
+      ),
       republish: control(z.strictObject({}), async () => {
+        if (urlsToPublish(this.#settings).length === 0) {
+          throw new PosternError('unpublished', 'this remailer tells no directory server of itself', {
+            remedy: 'set publish = true and servers (or publish_urls) under [mix.directory], and start the office anew',
+          });
+        }
         await this.#keys.republish();
         this.#directory.publishSoon();
         return { descriptors: this.#keys.unpublished.length };
@@ -145,6 +175,8 @@ export class Remailer {
     await this.#exits.use({ modules, ...fragmentLimits(settings) });
     this.#settings = settings;
     this.#node.use(nodeSettings(settings));
+    this.#bandwidth.use(settings.max_bandwidth);
+    this.#courier.use(courierSettings(settings));
     await this.#keys.useSettings(
       profileOf(settings, house.hostname, post.services.get(exitOffer)),
       lifetimesOf(settings),
@@ -170,6 +202,7 @@ export class Remailer {
 
   async close(grace: number): Promise<void> {
     this.#stop.abort();
+    this.#bandwidth.stop();
     await this.#ports.close(grace);
     await this.#pinger?.close();
     await this.#node.close(grace);
@@ -191,6 +224,7 @@ export class Remailer {
     return mmtpPort({
       at,
       room: this.#room,
+      pace: this.#bandwidth.pass,
       certificates: await this.#keys.linkCertificates(compat),
       limits: { connections, perAddress: isLoopback(at.host) ? undefined : connections_per_address },
       clock,
@@ -264,7 +298,7 @@ async function openParts(
     servers: settings.directory.servers,
     validate: settings.directory.check_signatures,
     timeout: settings.directory.timeout,
-    publishUrls: settings.directory.publish ? publishUrls(settings.directory) : [],
+    publishUrls: urlsToPublish(settings),
     unpublished: () =>
       keys.unpublished.map((keyset) => ({
         text: keyset.descriptor.text,
@@ -283,13 +317,13 @@ async function openParts(
       if (counted !== undefined) count(counted);
     },
   });
+  const bandwidth = new BandwidthLimit(clock, settings.max_bandwidth);
   const courier = new Courier({
     clock,
     random,
     resolver: post.resolver,
-    timeout: settings.timeout,
-    maxConnections: settings.outgoing_connections,
-    compat: settings.compat === 'none' ? undefined : settings.compat,
+    ...courierSettings(settings),
+    pace: bandwidth.pass,
     count,
   });
   const self = () => selfNode(house, settings, keys);
@@ -332,7 +366,7 @@ async function openParts(
     nodeSettings(settings),
     { keys: keys.live.map(({ key }) => key), statistics },
   );
-  return { keys, directory, exits, pinger, node, room: room(node), statistics };
+  return { keys, directory, exits, pinger, node, room: room(node), bandwidth, courier, statistics };
 }
 
 /** The other servers of today's directory that take packets, by KEYID in hex. */
@@ -359,6 +393,10 @@ function buildPing(
 
 function missingKey(): never {
   throw new RangeError('there is no packet key for a hop');
+}
+
+function courierSettings({ timeout, outgoing_connections, compat }: MixSettings) {
+  return { timeout, maxConnections: outgoing_connections, compat: compat === 'none' ? undefined : compat };
 }
 
 function lifetimesOf({ public_key_lifetime, public_key_overlap }: MixSettings) {
