@@ -1,12 +1,12 @@
-// The gateway as a process that can be killed: a store in the folder named first, a smart host on the port named second, and somebody
-// whose mail lies in a mailbox of the store. Writes its ports to standard output.
+// The gateway as a process that can be killed: a store in the folder named first, a smart host on the port named second, settings as JSON
+// if there are any, and somebody whose mail lies as it came in a mailbox of the store. Writes its ports to standard output.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
 import { noMetrics } from '../../src/base/metrics.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { systemClock } from '../../src/base/time.ts';
+import { DAY, systemClock } from '../../src/base/time.ts';
 import { fixedResolver } from '../../src/net/resolver.ts';
 import { makeSelfSigned, makeTlsKey } from '../../src/net/tls-identity.ts';
 import { LocalDelivery } from '../../src/post/local-delivery.ts';
@@ -21,7 +21,7 @@ const USER = `alice@${DOMAIN}`;
 const MAILBOX = 'test/alice';
 const QUOTA = { bytes: 2 ** 40, messages: 1_000_000 };
 
-const [folder = '', relay = ''] = process.argv.slice(2);
+const [folder = '', relay = '', changes = '{}'] = process.argv.slice(2);
 const store = await openSqliteStore({ file: join(folder, 'store.db') });
 await store.mailboxes.create({ id: MAILBOX, quota: QUOTA });
 const post = {
@@ -40,7 +40,7 @@ post.local.register({
   owns: async (address) => address === USER,
   checkPassword: async (address, password) => address === USER && password === 'secret',
   deliver: async ({ message, once }) => {
-    const rule = once === undefined ? {} : { once: { key: once, until: Date.now() + 1e9 } };
+    const rule = once === undefined ? {} : { once: { key: once, until: Date.now() + DAY } };
     const kept = await store.messages.append(MAILBOX, { body: message, arrived: 0, ...rule });
     return kept.status === 'no-mailbox' ? 'unknown' : kept.status;
   },
@@ -57,6 +57,7 @@ const open = await openGateway(
   settings.parse({
     ...{ listen: any, listen_submission: [], listen_submissions: any },
     ...{ mail_rate: '1000000/s', password_rate: '1000000/s', connections_per_address: 1000 },
+    ...(JSON.parse(changes) as object),
     ...{ relay: `127.0.0.1:${relay}`, relay_tls: 'none', sending_per_domain: 16 },
   }),
   {},

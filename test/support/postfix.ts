@@ -33,6 +33,12 @@ export interface PostfixOptions {
 /** Only root can start one: it gives up its rights by itself. */
 export const mayRunPostfix = process.getuid?.() === 0;
 
+/** True where one can be started. */
+export function hasPostfix(): Promise<boolean> {
+  const asked = run('postconf', ['mail_version']).then(() => mayRunPostfix);
+  return asked.catch(() => false);
+}
+
 export async function openPostfix({
   domain,
   routes = {},

@@ -13,8 +13,7 @@ import { type RelayHost, type RelayRequest, relayMail } from '../relay.ts';
 import type { SmtpSettings } from '../settings.ts';
 import { matchesTlsa, type TlsaLookup } from './dane.ts';
 import { routeTo, type Server } from './routes.ts';
-import type { FetchText } from './sts.ts';
-import { type Policy, PolicyDesk } from './sts.ts';
+import { type FetchText, NO_POLICY, type Policy, PolicyDesk } from './sts.ts';
 import type { Suppression } from './suppression.ts';
 import type { Fate, Waiting, WaitingMail } from './waiting.ts';
 
@@ -137,7 +136,9 @@ export class Couriers {
   async #sendTo(mail: Waiting, domain: string, to: readonly string[], signal: AbortSignal): Promise<Fates | string> {
     const { post, world, settings, relay } = this.#parts;
     if (relay !== undefined) return this.#tryEach(mail, to, [{ name: relay.endpoint.host, relay }], signal);
-    const policy = await this.#policies.of(domain);
+    // Where the operator has named the server, nothing is asked about it elsewhere.
+    const isNamed = settings.routes.some((fixed) => fixed.domain === domain);
+    const policy = isNamed ? NO_POLICY : await this.#policies.of(domain);
     const { resolver, random } = post;
     const { hostname, port } = world;
     const allows = (host: string) => policy.allows(host);
