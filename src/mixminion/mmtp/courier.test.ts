@@ -205,6 +205,21 @@ describe('the number of connections', () => {
     expect(await third).toBe('received');
   });
 
+  test('and more of them at once, when the limit is lifted', async () => {
+    const [busy, other] = [await startNode(), await startNode()];
+    const held: (() => void)[] = [];
+    busy.keep = () => new Promise((resolve) => held.push(() => resolve('received')));
+    const courier = startCourier({ maxConnections: 1 });
+    const first = courier.send(busy.hop, packetOf(0));
+    await until(() => held.length === 1);
+    const waiting = courier.send(other.hop, packetOf(1));
+    expect(other.packets).toEqual([]);
+    courier.use({ maxConnections: 2 });
+    expect(await waiting).toBe('received');
+    held[0]?.();
+    expect(await first).toBe('received');
+  });
+
   test('counts servers that do not answer, and does not wait for them for ever', async () => {
     const node = await startNode();
     const courier = startCourier({ maxConnections: 1, timeout: 300 });

@@ -47,7 +47,7 @@ interface Lane {
  * of the node. Which TLS is spoken is told in `tls-profiles.ts`.
  */
 export class Courier implements PacketCarrier {
-  readonly #options: CourierOptions;
+  #options: CourierOptions;
   readonly #clock: Clock;
   readonly #linkKeys = new LinkKeys();
   /** Those that take further packets. */
@@ -67,6 +67,12 @@ export class Courier implements PacketCarrier {
   /** Connections open, being opened or being closed. */
   get connections(): number {
     return this.#open.size;
+  }
+
+  /** Connections that are opened from now on go by these; those that are open stay as they are. */
+  use(changes: Pick<CourierOptions, 'timeout' | 'maxConnections' | 'compat'>): void {
+    this.#options = { ...this.#options, ...changes };
+    this.#fillPlaces();
   }
 
   send(hop: Hop, packet: Uint8Array): Promise<Acknowledgement> {

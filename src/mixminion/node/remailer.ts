@@ -168,7 +168,7 @@ export class Remailer {
     };
   }
 
-  /** Takes new settings. Those about links to others, directories and pings hold from the next start on. */
+  /** Takes new settings. Those about directories and pings hold from the next start on. */
   async use(house: House, settings: MixSettings): Promise<void> {
     const { post } = house;
     const modules = await allModules(house, settings);

@@ -21,6 +21,8 @@ import { directorySettings } from './directory/settings.ts';
 import { pingTable } from './pinger/settings.ts';
 
 const MAX_LINE = 256;
+/** A packet in and out each second. */
+const LEAST_BANDWIDTH = 64 * 1024;
 
 export const settings = z.strictObject({
   enabled: flagSetting(
@@ -63,6 +65,11 @@ export const settings = z.strictObject({
   }),
   timeout: durationSetting('5 min', 'How long a connection may be silent.'),
   outgoing_connections: countSetting(16, 'How many other remailers are talked to at once.', { min: 1, max: 10_000 }),
+  max_bandwidth: sizeSetting(
+    '0 B',
+    'How much the remailer moves in a second, in and out together; five times as much at once after a pause. 0: as much as ' +
+      'the line takes.',
+  ).refine((size) => size === 0 || size >= LEAST_BANDWIDTH, { error: 'write at least "64 KiB", or 0' }),
   mix_algorithm: choiceSetting(
     STRATEGIES,
     'dynamic',
