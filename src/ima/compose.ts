@@ -67,7 +67,7 @@ export function compose(
 }
 
 /** A version 7 UUID: its time is in it.   spec: ima 2.2 */
-export function newId(host: string, time: number, random: Random): string {
+function newId(host: string, time: number, random: Random): string {
   const octets = random.bytes(16);
   octets.writeUIntBE(time, 0, 6);
   octets[6] = 0x70 | ((octets[6] ?? 0) & 0x0f);

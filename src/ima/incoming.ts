@@ -70,7 +70,7 @@ export function isOurs(address: string, hostparts: readonly string[]): boolean {
 }
 
 /** The message as one recipient gets it: others in `bcc` stay hidden.   spec: ima 2.3 */
-export function copyFor(letter: Letter, recipient: string): Letter {
+function copyFor(letter: Letter, recipient: string): Letter {
   return withBcc(letter, (address) => sameForm(address) === sameForm(recipient));
 }
 

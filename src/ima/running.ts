@@ -12,7 +12,7 @@ import { type Letter, octetsOf } from './letter.ts';
 import { linesOf } from './lines.ts';
 import { REPLY_LIMIT } from './wire/imdp.ts';
 
-export const HANDLER_TIME = 10 * MINUTE;
+const HANDLER_TIME = 10 * MINUTE;
 /** More than fits into a line of the wire, so that a long one is seen to be one. */
 const LINE = 2 * REPLY_LIMIT;
 

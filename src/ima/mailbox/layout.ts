@@ -14,8 +14,6 @@ const VERSION = '1\n';
 export const INBOX = 'inbox';
 /** Folders that every mailbox has. */
 export const FOLDERS = [INBOX, 'sent', 'drafts', 'trash'] as const;
-/** Flags that mean something to programs.   spec: ima 2.7 */
-export const FLAGS = ['seen', 'flagged', 'answered', 'draft', 'deleted-later'] as const;
 
 /** The places in one folder. */
 export interface Places {

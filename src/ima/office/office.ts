@@ -1,6 +1,6 @@
 // IMA inside an office: everything that its ports share, and the programs' work done in this process.   spec: ima 1.3, 2.12
 
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DAY } from '../../base/time.ts';
 import type { TlsIdentity } from '../../net/tls-identity.ts';
 import type { House } from '../../post/counter.ts';
@@ -12,7 +12,7 @@ import { sharedMailboxes } from '../imrp/reading.ts';
 import { handleIncoming, type Outcome, type Runner, type Seen } from '../incoming.ts';
 import type { HeldLetter, Letter } from '../letter.ts';
 import { Lists } from '../lists/manager.ts';
-import { INBOX } from '../mailbox/layout.ts';
+import { INBOX, makeFolder } from '../mailbox/layout.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import { mailboxPath } from '../mailbox/place.ts';
 import { readTable } from '../programs/handle-incoming-mail.ts';
@@ -243,8 +243,9 @@ export class ImaOffice {
       builtins: {
         'give-recipient': ({ args: [inbox = ''], address, letter }) =>
           noting(async () => {
-            const mailbox = this.mailboxAt(join(inbox, '..'));
-            await mailbox.folder(INBOX).deliver(letter, { room: give });
+            await makeFolder(inbox);
+            const mailbox = this.mailboxAt(dirname(inbox));
+            await mailbox.folder(basename(inbox)).deliver(letter, { room: give });
             this.mirror.nudge(address, mailbox);
             return true;
           }),

@@ -17,7 +17,7 @@ import { roomOf, type SettingsOf } from '../settings.ts';
 import { letterFromInput } from './input.ts';
 import type { Call, Program } from './program.ts';
 
-export const SEEN_TIME = 7 * DAY; // spec: ima 2.3
+const SEEN_TIME = 7 * DAY; // spec: ima 2.3
 /** By which server-receive says whose certificate came with the message. */
 export const SENDER_VARIABLE = 'IMA_SENDER';
 
