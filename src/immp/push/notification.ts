@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Message } from '../../store/messages.ts';
 import { idOf } from '../accounts.ts';
 import { readBlock } from '../block.ts';
+import { ACTION_TYPE } from '../client/actions.ts';
 import { Refusal } from '../codes.ts';
 import { readEntry } from '../mail/message.ts';
 import { openMessage } from '../mail/opened.ts';
@@ -16,7 +17,6 @@ export const PUSH_LIMIT = 64 * 1024;
 const MAX_NAME = 255;
 const MAX_TITLE = 1000;
 
-export const ACTION_TYPE = 'application/vnd.immp.action+json';
 const TYPES = ['text/plain', 'text/markdown', ACTION_TYPE];
 
 const actionShape = z.object({
