@@ -2,6 +2,8 @@
 
 import { Refusal } from '../../src/immp/codes.ts';
 import { ImmpError } from '../../src/immp/errors.ts';
+import { readOuter, withStations } from '../../src/immp/federation/sealed.ts';
+import { isCircle, readTrace } from '../../src/immp/federation/trace.ts';
 import { readEnvelopePart } from '../../src/immp/mail/envelope-part.ts';
 import { readHead } from '../../src/immp/mail/message.ts';
 import type { FuzzTarget } from '../harness.ts';
@@ -17,11 +19,16 @@ export const target: FuzzTarget = {
     [
       `immp-message 1\n${HEAD}\nx`,
       '{"subject":"Lunch","cc":["c@d.e"],"from":"alice@b.com","date":"2026-11-21T10:00:00+01:00","headers":{"x":"y"}}',
+      '{"immp-origin":"a.com","received-via":[{"domain":"a.com","timestamp":"2026-11-22T00:00:00Z"}]}',
+      `{"envelope":{"immp-origin":"a.com","immp-destination":"b.com","immp-recipient":["AAAA"],"immp-sealed":"${'0'.repeat(64)}","signature":""}}`,
       '{"to":"bob@b.com","references":["<a@b>"],"in-reply-to":"<a@b>","reply-to":"a@b.c"}',
     ].map((text) => Buffer.from(text)),
   run(input) {
     swallow(() => readHead(input));
     swallow(() => readEnvelopePart(input, 'alice@b.com'));
+    const { via } = readTrace(input);
+    isCircle(via, 'a.com');
+    if (readOuter(input) !== undefined) withStations(input, via);
   },
 };
 

@@ -3,6 +3,7 @@
 import type { PublicKey } from 'openpgp';
 import { DAY } from '../../base/time.ts';
 import { Pins } from '../../post/pins.ts';
+import { Refusal } from '../codes.ts';
 import type { Room } from '../room.ts';
 import type { Imid } from '../wire/imid.ts';
 import { FarError } from './errors.ts';
@@ -25,13 +26,15 @@ export class DomainKeys {
     this.#pins = new Pins(room.post, 'immp-openpgp');
   }
 
-  /** The pinned key of a domain; undefined when it has none. Throws FarError `changed-key`, and what keeps it from being asked. */
+  /** The pinned key of a domain; undefined when it has none. Throws FarError `changed-key`, Refusal 429, and what keeps it from being asked. */
   async of(domain: string, signal?: AbortSignal): Promise<PublicKey | undefined> {
     const { store, clock } = this.#room.post;
     const now = clock.now();
     const kept = await store.documents.get(OWNER, domain);
     const known = kept && (JSON.parse(kept.value.toString()) as { armoured: string; asked: number });
     if (known && now - known.asked < KNOWN_FOR) return readKey(known.armoured, now);
+    // Whoever brings something sealed names its origin: that must not make us ask strangers for ever.
+    if (!this.#room.mayCallBack(domain)) throw new Refusal('429');
     const armoured = await this.ask(domain, domain, signal);
     if (armoured === undefined) return undefined;
     const key = await readKey(armoured, now);

@@ -23,7 +23,7 @@ import { FarServers, TALK_TIME } from './far-servers.ts';
 import { onward, type SealingKeys, sealed } from './onward.ts';
 import { openSealed, type SealedArrival } from './open-sealed.ts';
 import { OwnKey } from './own-key.ts';
-import { type MailJob, Queue, readJob, writeJob } from './queue.ts';
+import { type MailJob, Queue, readJob, type Waiting, writeJob } from './queue.ts';
 import { SEALED_NAME, SEALED_TYPE, withStations } from './sealed.ts';
 import type { Stations } from './trace.ts';
 import { warnOfKey } from './warning.ts';
@@ -202,6 +202,7 @@ export class Federation implements Carrier {
     };
     const { seal } = this.#room.settings;
     const ours = waiting.head.envelope.origin === this.#room.domain; // nobody else's mail is signed by us
+    if (ours && (await this.#overXmpp(job, waiting, domain, signal))) return this.#queue.drop(job);
     if (to !== undefined && ours && (seal === 'always' || (seal === 'routes' && next !== domain))) {
       const { message, spooled } = await sealed(waiting, job, await this.#sealingKeys(domain, signal));
       await send(message).finally(() => spooled.discard());
@@ -209,6 +210,17 @@ export class Federation implements Carrier {
       await send(onward(waiting, job));
     }
     await this.#queue.drop(job);
+  }
+
+  /** True when the other domain has it; false when it has to go over TCP.   spec: immp 2.12 */
+  async #overXmpp(job: MailJob, waiting: Waiting, domain: string, signal: AbortSignal): Promise<boolean> {
+    const { xmpp } = this.#room;
+    // What is +SECURE goes only where the server's key is seen.
+    if (job.secure || imid.read(job.to) === undefined || !xmpp?.reaches(domain)) return false;
+    const { message, spooled } = await sealed(waiting, job, await this.#sealingKeys(domain, signal));
+    const sent = await xmpp.send(domain, message, signal).finally(() => spooled.discard());
+    if (sent) this.#counted({ outcome: 'xmpp' });
+    return sent;
   }
 
   async #sealingKeys(domain: string, signal: AbortSignal): Promise<SealingKeys> {

@@ -46,9 +46,7 @@ export async function openSealed(room: Room, arrival: SealedArrival, { own, doma
   if (recipient?.to.domain.toLowerCase() !== room.domain) throw new Refusal('450');
   const { head, parts } = await openFile(room, sealed, own);
   const { uuid, from, origin: _origin, to: _to, received: _received, secure, ...said } = head.envelope;
-  const sender = from === null ? undefined : node.read(from);
-  const foreign = from !== null && sender?.domain.toLowerCase() !== outer.origin;
-  if (foreign || uuid !== recipient.id) {
+  if ((from !== null && domainOf(from) !== outer.origin) || uuid !== recipient.id) {
     await discard(parts);
     throw new Refusal('403');
   }
@@ -66,6 +64,7 @@ export async function openSealed(room: Room, arrival: SealedArrival, { own, doma
 async function checkSignature(room: Room, outer: Outer, domains: DomainKeys): Promise<void> {
   if (outer.origin === room.domain) throw new Refusal('403');
   const key = await domains.of(outer.origin).catch((cause: unknown) => {
+    if (cause instanceof Refusal) throw cause;
     throw new Refusal(codeOf(cause) === 'changed-key' ? '421' : '412', { cause });
   });
   const good = key !== undefined && (await isFromOrigin(outer, key, room.post.clock.now()));
@@ -100,6 +99,15 @@ async function openFile(room: Room, sealed: Spooled, own: PrivateKey): Promise<{
 async function readFileHead(reader: OctetReader): Promise<Head> {
   const lines = [await reader.line(MAX_HEAD), await reader.line(MAX_HEAD)];
   return readHead(Buffer.concat(lines.flatMap((line) => (line ? [line, Buffer.from('\n')] : [])))).head;
+}
+
+/** Lower case; undefined for what is no IMID, or one beyond the limits. */
+function domainOf(from: string): string | undefined {
+  try {
+    return node.read(from)?.domain.toLowerCase();
+  } catch {
+    return undefined;
+  }
 }
 
 function withoutStations(said: Omit<Envelope, 'uuid' | 'from' | 'origin' | 'to' | 'received' | 'secure'>) {
