@@ -53,7 +53,7 @@ test('answers by way of the remailer, spends nothing when it is closed, and does
     const known: Controls<NymSettings> = { ...nym.controls, ...open.controls };
     return known[name]?.run({ ...house(), settings: settings() }, argument);
   };
-  const alice = new TestHolder({ clock } as never);
+  const alice = new TestHolder({ clock });
   const say = (name: string, ...commands: Parameters<TestHolder['message']>[1]) => {
     const delivery = { kind: 'plain' as const, headers: new Map(), body: alice.message(name, commands) };
     const message = { id: Buffer.alloc(20), tag: Buffer.alloc(20), address: Buffer.from(DOMAIN), delivery };

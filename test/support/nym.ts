@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { systemRandom } from '../../src/base/random.ts';
-import { DAY, MINUTE, SECOND, VirtualClock } from '../../src/base/time.ts';
+import { type Clock, DAY, MINUTE, SECOND, VirtualClock } from '../../src/base/time.ts';
 import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
 import { RoutingType } from '../../src/mixminion/packet/routing.ts';
 import { createSurb, type Surb, surbDigest } from '../../src/mixminion/packet/surb.ts';
@@ -12,19 +12,10 @@ import { Curtain } from '../../src/nym/server/curtain.ts';
 import type { Limits, SendReply } from '../../src/nym/server/desk.ts';
 import { Nymserver } from '../../src/nym/server/nymserver.ts';
 import type { Departure } from '../../src/post/outgoing-mail.ts';
+import { DOMAIN, LIMITS } from './nym-limits.ts';
 import { openTestPost, type TestPost } from './post.ts';
 
-export const DOMAIN = 'nym.test';
-
-export const LIMITS: Limits = {
-  quota: { bytes: 1024 * 1024, messages: 1000 },
-  mailSize: 512 * 1024,
-  newNymsPerDay: 100,
-  relaysPerDay: 50,
-  recipientsPerDay: 100,
-  approval: false,
-  reservation: 7 * DAY,
-};
+export { DOMAIN };
 
 export interface TestNymserver extends AsyncDisposable {
   readonly clock: VirtualClock;
@@ -98,12 +89,15 @@ export async function passTime(
 /** Keys are slow to make; tests share these. */
 const keys = await Promise.all(Array.from({ length: 4 }, () => RsaPrivateKey.generate(2048)));
 
+/** Where there is no more than a clock, messages can be made and nothing be said. */
+type Stage = Partial<Omit<TestNymserver, 'clock'>> & { readonly clock: Clock };
+
 export class TestHolder {
   readonly identity: RsaPrivateKey;
   readonly encryption: RsaPrivateKey;
-  readonly #on: Pick<TestNymserver, 'clock' | 'server' | 'replies' | 'pass'>;
+  readonly #on: Stage;
 
-  constructor(on: TestNymserver, which = 0) {
+  constructor(on: Stage, which = 0) {
     const [identity, encryption] = [keys[2 * which], keys[2 * which + 1]];
     if (identity === undefined || encryption === undefined) throw new Error('there are keys for two nymholders');
     this.#on = on;
@@ -127,8 +121,10 @@ export class TestHolder {
     return writeServerMessage({ nym, seqno, commands }, this.identity, systemRandom);
   }
 
-  say(nym: string, ...commands: readonly ServerCommand[]): ReturnType<Nymserver['control']> {
-    return this.#on.server.control(this.message(nym, commands));
+  async say(nym: string, ...commands: readonly ServerCommand[]): Promise<Awaited<ReturnType<Nymserver['control']>>> {
+    const { server } = this.#on;
+    if (server === undefined) throw new Error('there is no server to say it to');
+    return server.control(this.message(nym, commands));
   }
 
   keys(): ServerCommand {
@@ -139,10 +135,10 @@ export class TestHolder {
   async create(nym: string, surbs = 20): Promise<void> {
     const create: ServerCommand = { word: 'CREATE', candidates: [nym] };
     await this.say('', create, this.keys(), { word: 'SURB', surbs: this.surbs(surbs) });
-    await this.#on.pass(31 * MINUTE);
-    const created = this.#on.replies.flatMap(({ commands }) => commands).findLast(({ word }) => word === 'CREATED');
+    await this.#on.pass?.(31 * MINUTE);
+    const created = this.#on.replies?.flatMap(({ commands }) => commands)?.findLast(({ word }) => word === 'CREATED');
     if (created?.word !== 'CREATED') throw new Error('the nym was not granted');
     await this.say(nym, { word: 'CREATE2', response: created.challenge });
-    await this.#on.pass(31 * MINUTE);
+    await this.#on.pass?.(31 * MINUTE);
   }
 }
