@@ -1,9 +1,10 @@
-// `postern immp`: what the client can do, and what its operator asks, as one table of commands. What they do lies in `immp/`,
+// `postern immp`: what the client can do, as one table of commands. What they do lies in `immp/`,
 // loaded when run.
 
 import { type Command, Option } from 'commander';
 import { gather, offline, online, parseNumber } from './client-options.ts';
-import { makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand } from './command.ts';
+import { immpAccountCommand } from './immp-account.ts';
 
 export function immpCommand(): Command {
   const group = makeCommand('immp', 'Mail, storage, push and publish/subscribe over IMMP.', [
@@ -37,7 +38,7 @@ export function immpCommand(): Command {
     key,
     open,
     servers,
-    account,
+    immpAccountCommand,
   ];
   for (const make of all) group.addCommand(make());
   return group;
@@ -50,7 +51,6 @@ const changing = () => import('./immp/changing.ts');
 const watching = () => import('./immp/watching.ts');
 const nodes = () => import('./immp/nodes.ts');
 const links = () => import('./immp/links.ts');
-const operator = () => import('./immp/operator.ts');
 
 const MESSAGE = 'what index shows, a whole UUID, or a path such as /inbox/Lists#UUID';
 
@@ -356,58 +356,5 @@ function servers(): Command {
       .argument('<domain>', 'the domain of the server')
       .action(async (domain, options) => (await accounts()).forgetServer(domain, options)),
   );
-  return group;
-}
-
-function account(): Command {
-  const group = makeCommand('account', 'For the operator of an office: its IMMP accounts and shared mailboxes.', [
-    'postern immp account add alice',
-    'postern immp account share helpdesk --owner alice',
-  ]);
-  const office = (name: string, about: string, ...examples: [string, ...string[]]) =>
-    withJsonOption(withDataOption(makeCommand(name, about, examples)));
-  const NAME = 'the account; its domain may be left out';
-  const PASSWORD = 'The password is asked for, or taken from POSTERN_NEW_PASSWORD.';
-  const commands = [
-    office('list', 'List all accounts and shared mailboxes.', 'postern immp account list').action(async (options) =>
-      (await operator()).list(options),
-    ),
-    office('add', `Make an account. ${PASSWORD}`, 'postern immp account add alice')
-      .argument('<name>', NAME)
-      .option('--quota <size>', 'how much it holds, such as 500 MiB')
-      .action(async (name, options) => (await operator()).add(name, options)),
-    office('passwd', `Give an account a new password. ${PASSWORD}`, 'postern immp account passwd alice')
-      .argument('<name>', NAME)
-      .action(async (name, options) => (await operator()).passwd(name, options)),
-    office('remove', 'Remove an account or a shared mailbox with all its mail.', 'postern immp account remove alice')
-      .argument('<name>', NAME)
-      .action(async (name, options) => (await operator()).remove(name, options)),
-    office('quota', 'Change how much a mailbox holds.', 'postern immp account quota alice "2 GiB"')
-      .argument('<name>', NAME)
-      .argument('<size>', 'such as 500 MiB')
-      .action(async (name, size, options) => (await operator()).quota(name, size, options)),
-    office('link', 'Let an account use another mailbox.', 'postern immp account link alice sales')
-      .argument('<name>', NAME)
-      .argument('<mailbox>', 'the mailbox that it may use')
-      .action(async (name, other, options) => (await operator()).link(name, other, options)),
-    office('unlink', 'End that.', 'postern immp account unlink alice sales')
-      .argument('<name>', NAME)
-      .argument('<mailbox>', 'the mailbox')
-      .action(async (name, other, options) => (await operator()).unlink(name, other, options)),
-    office('share', 'Make a shared mailbox.', 'postern immp account share helpdesk --owner alice')
-      .argument('<name>', 'its name')
-      .requiredOption('--owner <name>', 'the account that owns it')
-      .action(async (name, options) => (await operator()).share(name, options)),
-    office('member', 'Make an account a member of a shared mailbox.', 'postern immp account member helpdesk bob')
-      .argument('<mailbox>', 'the shared mailbox')
-      .argument('<name>', NAME)
-      .option('--as <name>', "the member's name there (default: the account's)")
-      .action(async (group, name, options) => (await operator()).addMember(group, name, options)),
-    office('leave', 'End a membership.', 'postern immp account leave helpdesk bob')
-      .argument('<mailbox>', 'the shared mailbox')
-      .argument('<member>', "the member's name there")
-      .action(async (group, member, options) => (await operator()).removeMember(group, member, options)),
-  ];
-  for (const command of commands) group.addCommand(command);
   return group;
 }
