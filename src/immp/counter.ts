@@ -10,6 +10,7 @@ import { addressOwner } from './mail/from-mail.ts';
 import { Room } from './room.ts';
 import { serve } from './server.ts';
 import { type ImmpSettings, settings } from './settings.ts';
+import { openCarriage } from './xmpp/carriage.ts';
 
 export const immp: Counter<ImmpSettings> = {
   name: 'immp',
@@ -30,11 +31,29 @@ export const immp: Counter<ImmpSettings> = {
       throw error;
     }
     room.push.out.start();
+    await openCarriage(room);
     return new OpenImmp(room, federation, ports, house.post.local.register(addressOwner(room)));
   },
 };
 
-function warnings({ auth, listen }: ImmpSettings): Danger[] {
+function warnings(settings: ImmpSettings): Danger[] {
+  return [...weakWays(settings), ...openXmpp(settings)];
+}
+
+/** A component speaks with its server in the clear (XEP-0114). */
+function openXmpp({ xmpp }: ImmpSettings): Danger[] {
+  if (xmpp.server.every(({ host }) => isLoopback(host))) return [];
+  return [
+    {
+      setting: 'immp.xmpp.server',
+      message:
+        'between the office and this XMPP server others can read the secret, and see which domains write to each other',
+      remedy: 'run the XMPP server on this machine, or lead the connection through a tunnel',
+    },
+  ];
+}
+
+function weakWays({ auth, listen }: ImmpSettings): Danger[] {
   const open = listen.some(({ host }) => !isLoopback(host));
   const weak = auth.filter((method) => method !== 'K3');
   if (weak.length === 0 || !open) return [];
@@ -72,11 +91,13 @@ class OpenImmp implements OpenCounter<ImmpSettings> {
     await this.#ports.use(portsOf(this.#room, settings));
     this.#room.use(house, settings);
     await this.#federation.use();
+    await openCarriage(this.#room);
   }
 
   async close(grace: number): Promise<void> {
     this.#disown();
     await Promise.all([this.#ports.close(grace), this.#federation.close(grace), this.#room.push.out.close(grace)]);
+    await this.#room.xmpp?.close();
   }
 }
 

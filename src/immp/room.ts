@@ -18,6 +18,7 @@ import type { ImmpSettings } from './settings.ts';
 import type { SpoolPlace } from './spool.ts';
 import { Watching } from './watching.ts';
 import { domain as domainKind, type Imid } from './wire/imid.ts';
+import type { Carriage } from './xmpp/carriage.ts';
 
 /** Takes messages for other domains. */
 export interface Carrier {
@@ -44,6 +45,8 @@ export class Room {
   carrier: Carrier | undefined;
   /** The servers of other domains; undefined where nobody talks with them. */
   far: FarServers | undefined;
+  /** Undefined where XMPP is off. */
+  xmpp: Carriage | undefined;
   /** Call-backs under way. */
   callingBack = 0;
   readonly #counted: ReturnType<Post['metrics']['counter']>;

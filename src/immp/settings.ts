@@ -14,6 +14,7 @@ import {
 } from '../post/setting-kinds.ts';
 import { settingTable } from '../post/setting-tables.ts';
 import { federationSettings } from './federation/settings.ts';
+import { xmppSettings } from './xmpp/settings.ts';
 
 export const settings = z.strictObject({
   listen: endpointsSetting(['127.0.0.1:1025'], 'Where IMMP listens. [] closes it.'),
@@ -66,6 +67,7 @@ export const settings = z.strictObject({
     'What users report.',
   ),
   ...federationSettings,
+  xmpp: settingTable(xmppSettings, 'Mail between domains over XMPP.'),
 });
 
 export type ImmpSettings = z.infer<typeof settings>;

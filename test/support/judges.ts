@@ -3,7 +3,14 @@
 
 import { spawnSync } from 'node:child_process';
 
-const PACKAGES = { gpg: 'gnupg', openssl: 'openssl', swaks: 'swaks', postfix: 'postfix', python3: 'python3' } as const;
+const PACKAGES = {
+  gpg: 'gnupg',
+  openssl: 'openssl',
+  swaks: 'swaks',
+  postfix: 'postfix',
+  python3: 'python3',
+  prosodyctl: 'prosody',
+} as const;
 type Judge = keyof typeof PACKAGES;
 
 const missing = (Object.keys(PACKAGES) as Judge[]).filter((judge) => spawnSync(judge, ['--version']).error);
