@@ -33,6 +33,8 @@ export interface ImmpDomain extends AsyncDisposable {
   leave(): Promise<void>;
   /** It listens again, at the same port. */
   comeBack(): Promise<void>;
+  /** Cuts every conversation. */
+  restart(): Promise<void>;
 }
 
 export interface Shown {
@@ -118,6 +120,10 @@ export async function openImmpDomain(
     },
     async comeBack() {
       ports ??= await listen(port);
+    },
+    async restart() {
+      await here.leave();
+      await here.comeBack();
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([ports?.close(0), federation.close(0), room.push.out.close(0)]);

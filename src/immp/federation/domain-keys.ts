@@ -46,7 +46,7 @@ export class DomainKeys {
   /** The armour of the key of a domain or of somebody there, as the server on the way to `domain` says. */
   ask(domain: string, of: Imid | string, signal?: AbortSignal): Promise<string | undefined> {
     const next = this.#room.nextTo(domain);
-    return this.#far.converse(next, (session) => requestKey(session, of), { signal });
+    return this.#far.converse(next, (session) => requestKey(session, of), { signal, line: 'keys' });
   }
 
   async #check(domain: string, fingerprint: string): Promise<void> {

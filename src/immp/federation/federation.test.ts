@@ -98,6 +98,25 @@ describe('mail to another domain', () => {
     expect(await there.index('bob')).toHaveLength(1);
   });
 
+  // spec: immp 2.6
+  test('goes over one conversation, however much there is, so that the other side asks back once', async () => {
+    const [here, there] = await twoDomains();
+    const prove = there.federation.far.prove.bind(there.federation.far);
+    const proved: string[] = [];
+    there.federation.far.prove = (cookie, issuer) => {
+      proved.push(issuer);
+      return prove(cookie, issuer);
+    };
+    const alice = here.as('alice');
+    for (let count = 0; count < 25; count += 1) {
+      expect(await alice.deliver(`${count % 5 === 4 ? 'nobody' : 'bob'}@there.test`, 'Hello.')).toMatch(/^274 /);
+    }
+    await eventually(async () => ((await waiting(here)) === 0 ? true : undefined));
+    expect(await there.index('bob')).toHaveLength(20);
+    expect(await here.index('alice')).toHaveLength(5);
+    expect(proved).toEqual(['here.test']);
+  });
+
   // spec: immp 2.6, 2.8
   test('is sent on for a user who wants it so: from him, and without the folder that its sender gave', async () => {
     const [here, there] = await twoDomains();
@@ -206,6 +225,7 @@ describe('a server', () => {
     await alice.deliver('bob@there.test', 'First.');
     await arrival(there, 'bob');
     there.show(await makeSelfSigned('there.test', makeTlsKey(), Date.now()));
+    await there.restart();
     expect(await alice.deliver('bob@there.test', 'Second.', '+SECURE')).toMatch(/^274 /);
     expect(await alice.deliver('bob@there.test', 'Third.')).toMatch(/^274 /);
     const warning = await arrival(here, 'admin');
@@ -227,13 +247,16 @@ describe('a server', () => {
     const now = there.room.identity;
     const next = await makeSelfSigned('there.test', makeTlsKey(), Date.now());
     there.show({ ...now, next: next.serverKey });
+    await there.restart();
     await alice.deliver('bob@there.test', 'First.');
     await eventually(async () => (await here.federation.far.pins.get('there.test'))?.next);
     there.show(next);
+    await there.restart();
     await alice.deliver('bob@there.test', 'Second.', '+SECURE');
     await eventually(async () => ((await there.index('bob')).length === 2 ? true : undefined));
     expect(await here.federation.far.pins.get('there.test')).toMatchObject({ origin: 'announced' });
     there.show(now);
+    await there.restart();
     await alice.deliver('bob@there.test', 'Third.');
     await eventually(async () => (await here.federation.far.pins.get('there.test'))?.offered);
     expect(await there.index('bob')).toHaveLength(2);
@@ -245,6 +268,7 @@ describe('a server', () => {
     await alice.deliver('bob@there.test', 'First.');
     await arrival(there, 'bob');
     there.show(await makeSelfSigned('there.test', there.room.identity.key, Date.now() + 60 * SECOND));
+    await there.restart();
     await alice.deliver('bob@there.test', 'Second.', '+SECURE');
     await eventually(async () => ((await there.index('bob')).length === 2 ? true : undefined));
   });

@@ -34,6 +34,9 @@ const RETRY_WAITS = [5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR];
 /** Longer than a conversation may take: nobody else tries meanwhile. */
 const LEASE = TALK_TIME + 15 * MINUTE;
 
+/** Messages of one domain take turns; others must not wait for them. */
+const CONCURRENCY = 32;
+
 export class Federation implements Carrier {
   readonly far: FarServers;
   readonly #room: Room;
@@ -55,6 +58,7 @@ export class Federation implements Carrier {
     this.#outbound = new Outbound(post, {
       queue: QUEUE,
       lease: LEASE,
+      concurrency: CONCURRENCY,
       schedule: {
         waits: RETRY_WAITS,
         get patience() {
@@ -86,6 +90,7 @@ export class Federation implements Carrier {
 
   async close(grace: number): Promise<void> {
     await this.#outbound.stop(grace);
+    this.far.close();
   }
 
   /**
