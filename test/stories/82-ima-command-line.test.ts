@@ -3,14 +3,16 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { runPostern } from '../../src/cli/program.ts';
+import { overhear } from '../support/client.ts';
 import { makeDataFolder, postern, startOffice } from '../support/office.ts';
 
 test('alice writes to bob', async () => {
   await using folder = await makeDataFolder();
   const at = (name: string) => join(folder.path, name);
   const ok = async (...args: string[]) => {
-    const { code, out, err } = await postern(...args);
-    expect([args.join(' '), code, err]).toEqual([args.join(' '), 0, '']);
+    const { status, out, err } = await overhear(() => runPostern(args));
+    expect([args.join(' '), status, err]).toEqual([args.join(' '), 0, '']);
     return out;
   };
   const ca = ['--folder', at('ca')];
@@ -34,21 +36,11 @@ test('alice writes to bob', async () => {
     await login('alice');
     await login('bob');
     await writeFile(at('notes.txt'), 'line\n');
-    const sent = await ok(
-      'ima',
-      'send',
-      'bob@post.test',
-      'See you.',
-      '-S',
-      'Tomorrow',
-      '-a',
-      at('notes.txt'),
-      '--home',
-      at('alice'),
-    );
-    expect(sent).toBe('OK bob@post.test\nsent\n');
-    const lost = await postern('ima', 'send', 'nobody@post.test', 'Hello?', '--home', at('alice'));
-    expect([lost.code, lost.out, lost.err]).toEqual([1, 'FAIL nobody@post.test NORECIPIENT\n', 'nobody has it\n']);
+    const words = ['See you.', '-S', 'Tomorrow', '-a', at('notes.txt')];
+    const sent = await postern('ima', 'send', 'bob@post.test', ...words, '--home', at('alice')); // a process of its own
+    expect(sent).toEqual({ code: 0, out: 'OK bob@post.test\nsent\n', err: '' });
+    const lost = await overhear(() => runPostern(['ima', 'send', 'nobody@post.test', 'Hello?', '--home', at('alice')]));
+    expect(lost).toEqual({ status: 1, out: 'FAIL nobody@post.test NORECIPIENT\n', err: 'nobody has it\n' });
     const bob = ['--home', at('bob')];
     expect(await ok('ima', 'fetch', ...bob)).toBe('1 fetched, 0 removed, 0 flagged\n');
     expect(await ok('ima', 'list', ...bob)).toMatch(/1 {2}\d{4}-.* alice@post\.test {2}Tomorrow/);
