@@ -66,3 +66,22 @@ test('secrets open with the key they were sealed with, for their owner alone', a
   expect(() => foreign.open('alice', sealed)).toThrow('does not open');
   expect(() => vault.open('alice', sealed.subarray(0, 20))).toThrow('does not open');
 });
+
+// spec: immp 2.10
+test('nodes are listed with how many read them, and go with the account', async () => {
+  await house.account('alice');
+  const { nodes } = house.room.push;
+  await nodes.create('alice/news@b.com', 'News', 1e6);
+  await nodes.create('alice/news/old@b.com', 'Another’s', 1e6);
+  await nodes.subscribe('alice/news@b.com', 'bob@c.com', '33af50bc-4841-4426-b27f-793186b52171');
+  expect(await house.ask('node.list', {})).toEqual({
+    nodes: [
+      { node: 'alice/news/old@b.com', title: 'Another’s', subscribers: 0 },
+      { node: 'alice/news@b.com', title: 'News', subscribers: 1 },
+    ],
+    next: undefined,
+  });
+  await house.ask('account.remove', { name: 'alice' });
+  expect(await house.ask('node.list', {})).toMatchObject({ nodes: [{ node: 'alice/news/old@b.com' }] });
+  expect(await nodes.unsubscribe('33af50bc-4841-4426-b27f-793186b52171', 'c.com')).toBe(false);
+});

@@ -6,6 +6,7 @@ import { Accounts, readAccountName } from './accounts.ts';
 import { Secrets } from './auth/secrets.ts';
 import { Vault } from './auth/vault.ts';
 import { ImmpError } from './errors.ts';
+import { Nodes } from './push/nodes.ts';
 import { domainOf } from './room.ts';
 import type { ImmpSettings } from './settings.ts';
 
@@ -37,6 +38,7 @@ export const controls: Controls<ImmpSettings> = {
   }),
   'account.remove': control(z.strictObject({ name }), async (desk, asked) => {
     const account = await existing(desk, asked.name);
+    await new Nodes(desk.post).removeOf(account);
     await accountsOf(desk).remove(account);
     return { account };
   }),
@@ -59,6 +61,14 @@ export const controls: Controls<ImmpSettings> = {
       }),
     );
     return { accounts: found.flat(), next: names.length === PAGE ? names.at(-1) : undefined };
+  }),
+  'node.list': control(z.strictObject({ after: z.string().default('') }), async (desk, { after }) => {
+    const nodes = new Nodes(desk.post);
+    const names = await nodes.list(after, PAGE);
+    const found = await Promise.all(
+      names.map(async (node) => ({ node, title: await nodes.title(node), subscribers: await nodes.count(node) })),
+    );
+    return { nodes: found, next: names.length === PAGE ? names.at(-1) : undefined };
   }),
   'account.link': control(z.strictObject({ name, mailbox: name }), (desk, asked) =>
     changeLinks(desk, asked, (links, mailbox) => [...links.filter((link) => link !== mailbox), mailbox]),

@@ -21,7 +21,7 @@ import { Subscriptions } from './subscriptions.ts';
 
 /** Where notifications lie: never in the inbox.   spec: immp 2.9 */
 export const PUSH_FOLDER = 'push';
-export const PENDING = 'pending';
+const PENDING = 'pending';
 /** spec: immp 2.10 */
 const MAX_HELD = 50;
 const MAX_HELD_FROM_SOURCE = 5;

@@ -28,9 +28,9 @@ const AT_ONCE = 16;
 /** Subscribers between two notes of how far a job has come. */
 const BATCH = 100;
 /** Subscribers that one job serves before it makes room for others. */
-const MAX_SERVED = 10_000;
+const MAX_SERVED = 1000;
 /** Subscribers of one job who are tried again. */
-const MAX_AGAIN = 1000;
+const MAX_AGAIN = 500;
 
 export class GoingOut {
   readonly #room: Room;

@@ -25,7 +25,7 @@ const MAX_NODES = 100;
 const MAX_TITLE = 500;
 const MAX_SUBSCRIBERS = 1_000_000;
 /** The newest items that are kept.   spec: immp 2.10 */
-export const ITEMS_KEPT = 100;
+const ITEMS_KEPT = 100;
 /** Older ones stay while they may still be on their way to somebody. */
 const ON_ITS_WAY = 5 * DAY;
 const PAGE = 500;
@@ -82,6 +82,15 @@ export class Nodes {
       for await (const { id } of this.subscribers(node, domain)) await this.#post.store.documents.remove(KNOWN, id);
     }
     return this.#post.store.mailboxes.remove(boxOf(node));
+  }
+
+  /** All nodes of an account. */
+  async removeOf(owner: string): Promise<void> {
+    const prefix = `${PREFIX}${owner.slice(0, owner.lastIndexOf('@'))}/`;
+    for (const id of await this.#post.store.mailboxes.list({ prefix, limit: 1000 })) {
+      const node = id.slice(PREFIX.length);
+      if (ownerOf(node) === owner) await this.remove(node);
+    }
   }
 
   /** Names in order. */

@@ -13,7 +13,7 @@ import type { Answers } from '../session.ts';
 import { spool } from '../spool.ts';
 
 /** spec: immp 2.10 */
-export const PUSH_LIMIT = 64 * 1024;
+const PUSH_LIMIT = 64 * 1024;
 const MAX_NAME = 255;
 const MAX_TITLE = 1000;
 
@@ -97,7 +97,7 @@ export async function shownOf(room: Room, mailbox: string, message: Message): Pr
 }
 
 /** Undefined when the block is not what its type says. */
-export function textOf(type: string, block: Uint8Array): Shown | undefined {
+function textOf(type: string, block: Uint8Array): Shown | undefined {
   const text = utf8(block);
   if (text === undefined) return undefined;
   if (mediaOf(type) !== ACTION_TYPE) return { text };
