@@ -99,6 +99,7 @@ describe('a message in fragments', () => {
     expect(await hand([Buffer.alloc(28672)])).toEqual(['dropped not-a-fragment']);
     await exits.deliver({ ...packet(RoutingType.FRAGMENT, '', first), routingInfo: Buffer.from('x') });
     expect(await hand([])).toEqual(['dropped fragment-address']);
+    // spec: mixminion-server 4.5
     expect(await hand(fragmentsFor(RoutingType.DROP, '', 30_000).slice(0, 2))).toEqual(['delivered drop']);
     expect(await hand(fragmentsFor(RoutingType.MBOX, 'x', 30_000).slice(0, 2))).toEqual(['dropped no-module']);
     expect(await hand(fragmentsFor(RoutingType.FRAGMENT, '', 30_000).slice(0, 2))).toEqual(['dropped no-module']);

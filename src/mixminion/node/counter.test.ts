@@ -73,6 +73,7 @@ test('what is missing and what is weak is said', () => {
   expect(warnings(enabled({ retry: '1 hour' }))).toContain('mix.retry');
 });
 
+// spec: mixminion-server 1, 8.2
 test('takes packets, keeps them over a restart, and tells its figures', async () => {
   let open = await mix.open(house(), enabled());
   const keys = join(post.folder, 'keys');

@@ -1,5 +1,5 @@
 // Padding on links that would be silent: at each mix, some of the servers that get no packet get one that means nothing.
-// spec: mixminion-server 5
+// spec: mixminion-server 5; mixminion-mmtp 6
 
 import { type Random, randomInt } from '../../../base/random.ts';
 

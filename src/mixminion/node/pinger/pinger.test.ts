@@ -309,7 +309,7 @@ describe('a pinger', () => {
   });
 });
 
-// spec: mixminion-server 5
+// spec: mixminion-server 5; mixminion-mmtp 6
 test('padding goes to servers that get nothing else', async () => {
   const servers = Array.from({ length: 100 }, (_, index) => `s${index}`);
   const pinger = await open({ servers });
