@@ -21,6 +21,7 @@ export const nym: Counter<NymSettings> = {
   name: 'nym',
   title: 'Underhill nymserver',
   settings,
+  chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   controls,
   listens: () => [],
   async open(house, settings) {
