@@ -53,8 +53,6 @@ async function tellIn(stage: Stage, folder: string): Promise<void> {
   say(`Alice asks for ${ALICE}, through six remailers, and sends reply blocks along: the only way back to her.`);
   await alice.until('the nym is open', ({ record }) => record.phase === 'open');
   say('Gull has sent a challenge through one of them, she has answered it, and the nym is open.');
-  await alice.do((holder) => holder.setPolicy('SendMsgAfter', '0'));
-  await alice.until('the server knows what she wants', ({ record }) => record.changes.length === 0);
 
   say(`Bob, who knows nothing of all this, writes to ${ALICE} with his ordinary mail program.`);
   const letter = `From: Bob <${BOB}>\nTo: ${ALICE}\nSubject: the gate\nMessage-ID: <1@outside.test>\n\nIs it open tonight?\n`;
@@ -62,6 +60,8 @@ async function tellIn(stage: Stage, folder: string): Promise<void> {
   const given = { relay, hostname: 'outside.test', from: BOB, to: [ALICE], clock: systemClock };
   await relayMail({ ...given, message: Buffer.from(letter.replaceAll('\n', '\r\n')) });
   stage.serverSees(await server.sees('alice'));
+  say('It would come by itself in six hours. Alice asks what there is, sees a few lines, and fetches it.');
+  await alice.do((holder) => holder.fetchSummaries());
   await alice.until('the letter is here', ({ mails }) => mails.some(({ state }) => state === 'here'));
   const { text } = await alice.do((holder) => holder.read(1));
   say(`Alice has it, by a reply block over three remailers: "${splitMail(text).text.toString().trim()}"`);
