@@ -209,6 +209,10 @@ export const settings = z.strictObject({
         false,
         'Keep mail for servers that are away, and try again for five days. Otherwise the sender is told at once.',
       ),
+      ordinary_mail: flagSetting(
+        true,
+        'Send ordinary mail to recipients whose domain has no IMA server, when the SMTP counter of this office is open. Otherwise they are refused.',
+      ),
     }),
     'Mail to other servers (IMDP).',
   ),

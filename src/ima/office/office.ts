@@ -1,7 +1,9 @@
 // IMA inside an office: everything that its ports share, and the programs' work done in this process.   spec: ima 1.3, 2.12
 
 import { basename, dirname, join } from 'node:path';
+import { toHex } from '../../base/bytes.ts';
 import { DAY } from '../../base/time.ts';
+import { sha256 } from '../../crypto/hash.ts';
 import type { TlsIdentity } from '../../net/tls-identity.ts';
 import type { House } from '../../post/counter.ts';
 import type { Acceptance, AddressOwner, Arrival } from '../../post/local-delivery.ts';
@@ -9,7 +11,7 @@ import type { Post } from '../../post/post.ts';
 import { ImaError } from '../errors.ts';
 import type { Receiving } from '../imdp/receiving.ts';
 import { sharedMailboxes } from '../imrp/reading.ts';
-import { handleIncoming, type Outcome, type Runner, type Seen } from '../incoming.ts';
+import { handleIncoming, isOurs, type Outcome, type Runner, type Seen } from '../incoming.ts';
 import type { HeldLetter, Letter } from '../letter.ts';
 import { Lists } from '../lists/manager.ts';
 import { INBOX, makeFolder } from '../mailbox/layout.ts';
@@ -23,10 +25,12 @@ import { splitWords } from '../routing/words.ts';
 import { failureLines, type Sent, send } from '../sending/send.ts';
 import { type ImaSettings, roomOf } from '../settings.ts';
 import { fromMail } from '../translate/from-mail.ts';
+import { toMail } from '../translate/to-mail.ts';
 import { loadCertificate, loadTrust } from '../trust/load.ts';
 import type { Trust } from '../trust/peer.ts';
 import { loadRoots, type Roots } from '../trust/roots.ts';
 import { passwordFits, type User } from '../users/users.ts';
+import { senderOf } from '../wire/message.ts';
 import { hostOf, isAddress } from '../wire/names.ts';
 import { Accounts } from './accounts.ts';
 import { Mirror } from './mirror.ts';
@@ -217,13 +221,23 @@ export class ImaOffice {
 
   #sendNow(letter: Letter, say: (line: string) => Promise<void>): Promise<Sent> {
     const { settings, hostparts, trust, own } = this.#standing;
-    const { resolver, random, clock } = this.post;
+    const { resolver, random, clock, outgoing } = this.post;
+    // In nobody else's name: his domain would disown it.
+    const mail = settings['server-send-mail'].ordinary_mail && outgoing.open && isOurs(letter.head.from, hostparts);
     return send({
       ...{ letter, trust, own, clock, hostparts, say },
       directions: { resolver, random, fixed: new Map(settings['server-send-mail'].static_hosts) },
       unknownHere: (addresses) => this.table().missing(addresses),
       deliverHere: (here, line) => this.handle(here, undefined, line),
+      ...(mail ? { sendMail: (copy, addresses) => this.#sendMail(copy, addresses) } : {}),
     });
+  }
+
+  /** As a departure of its own for these; the same letter again, after a crash, is the same departure.   spec: ima 2.13 */
+  async #sendMail(letter: Letter, addresses: readonly string[]): Promise<void> {
+    const from = senderOf(letter.head);
+    const once = `ima ${toHex(sha256(Buffer.from([from, letter.head.id, ...addresses].join('\n'))))}`;
+    await this.post.outgoing.send({ from, to: addresses, message: await toMail(letter), once });
   }
 
   #runner(failed: (error: ImaError) => void = () => {}): Runner {

@@ -17,12 +17,17 @@ export interface Directions {
   readonly fixed: ReadonlyMap<string, Endpoint>;
 }
 
+export interface Place extends Endpoint {
+  /** No record and no table names it: it is the domain's own address with the usual port, and perhaps nobody is there. */
+  readonly guessed?: boolean;
+}
+
 /** In the order in which to try them. Throws ImaError `refused` when there is no such service, and NetError `dns`. */
 export async function placesOf(
   host: string,
   service: Service,
   { resolver, random, fixed }: Directions,
-): Promise<readonly Endpoint[]> {
+): Promise<readonly Place[]> {
   const known = fixed.get(host.toLowerCase());
   if (known) return [known];
   const records = await resolver.srv(`_${service}._tcp.${host}`);
@@ -33,7 +38,7 @@ export async function placesOf(
   }
   const addresses = await resolver.addresses(host);
   const found = [...addresses].sort((a, b) => Number(b.includes(':')) - Number(a.includes(':'))); // AAAA before A
-  return found.slice(0, MAX_PLACES).map((address) => ({ host: address, port: PORTS[service] }));
+  return found.slice(0, MAX_PLACES).map((address) => ({ host: address, port: PORTS[service], guessed: true }));
 }
 
 /** `b.test=127.0.0.1:4625`; undefined when it is not of this form. */

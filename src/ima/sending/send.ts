@@ -1,7 +1,9 @@
 // What server-send-mail does: asks every server with the headers, and sends the data only when all of them could take the message.
+// Inside an office, whoever has no such server may get it as ordinary mail.
 // spec: ima 1.3, 2.10
 
-import type { Clock } from '../../base/time.ts';
+import { PosternError } from '../../base/errors.ts';
+import { type Clock, SECOND } from '../../base/time.ts';
 import { NetError } from '../../net/errors.ts';
 import { ImaError } from '../errors.ts';
 import { asLater, ImdpClient } from '../imdp/client.ts';
@@ -15,6 +17,8 @@ import { type Directions, placesOf } from './places.ts';
 
 /** Hosts that one message may go to. */
 const MAX_HOSTS = 200;
+/** For a server that perhaps is not there, where ordinary mail is the other way. */
+const GUESS_TIME = 10 * SECOND;
 
 export interface Sending {
   readonly letter: Letter;
@@ -28,6 +32,8 @@ export interface Sending {
   unknownHere(addresses: readonly string[]): Promise<readonly string[]>;
   /** Takes the message for our own addresses, as server-handle-incoming-mail does; its lines go to `say`. */
   deliverHere(letter: Letter, say: (line: string) => Promise<void>): Promise<Outcome>;
+  /** Resolves when ordinary mail to these is durable, or throws PosternError. Left out: nobody gets any. */
+  readonly sendMail?: (letter: Letter, addresses: readonly string[]) => Promise<void>;
   say(line: string): Promise<void>;
 }
 
@@ -50,7 +56,12 @@ interface Target {
 
 type Asked =
   | { readonly target: Target; readonly client: ImdpClient }
+  /** It has no server: ordinary mail. */
+  | { readonly target: Target; readonly mail: NonNullable<Sending['sendMail']> }
   | { readonly target: Target; readonly failure: Failure };
+
+/** Nobody speaks IMA there, as far as the name service and the usual port tell. */
+class NoServer extends ImaError {}
 
 /** Lines of results go to `say` as they come; those of failures are the caller's to say. */
 export async function send(sending: Sending): Promise<Sent> {
@@ -72,6 +83,7 @@ export async function send(sending: Sending): Promise<Sent> {
   }
   const outcomes = accepted.map(({ client, target }) => sendTo(client, target, sending));
   if (here.length > 0) outcomes.push(deliverHere(here, sending));
+  outcomes.push(...asked.flatMap((one) => ('mail' in one ? [sendAsMail(one.mail, one.target, sending)] : [])));
   return { kind: 'sent', outcome: outcomeOf((await Promise.all(outcomes)).flat()) };
 }
 
@@ -106,25 +118,31 @@ async function ask(target: Target, sending: Sending): Promise<Asked> {
     await client.done();
     return failed([verdict.reason, verdict.text].filter(Boolean).join(' '), verdict.reason === 'BUSY');
   } catch (error) {
+    if (error instanceof NoServer && sending.sendMail) return { target, mail: sending.sendMail };
     await client?.done();
     const known = asLater(error);
     return failed(known.message, known.code === 'later');
   }
 }
 
-async function reach(host: string, { directions, trust, own, clock }: Sending): Promise<ImdpClient> {
+async function reach(host: string, { directions, trust, own, clock, sendMail }: Sending): Promise<ImdpClient> {
   const places = await placesOf(host, 'imdp', directions).catch((error: unknown) => {
-    throw error instanceof NetError ? new ImaError('later', error.message, { cause: error }) : error;
+    if (error instanceof ImaError) throw new NoServer(error.code, error.message);
+    throw asLater(error);
   });
-  let failure = new ImaError('later', `there is no server for ${host}`);
+  let failure: ImaError = new NoServer('later', `there is no server for ${host}`);
+  let silent = true;
   for (const to of places) {
     try {
-      return new ImdpClient(await dialIma({ to, host, trust, own, clock }));
+      const timeout = to.guessed && sendMail ? { timeout: GUESS_TIME } : {};
+      return new ImdpClient(await dialIma({ to, host, trust, own, clock, ...timeout }));
     } catch (error) {
       failure = asLater(error);
+      silent &&= to.guessed === true && failure.cause instanceof NetError;
     }
   }
-  throw failure;
+  // A server that is known to be there, or shows a wrong certificate, is never gone around.
+  throw silent && !(failure instanceof NoServer) ? new NoServer(failure.code, failure.message) : failure;
 }
 
 async function takeBack(client: ImdpClient): Promise<void> {
@@ -159,6 +177,25 @@ async function sendTo(client: ImdpClient, { addresses, letter }: Target, { say }
     await say(formatResult(otherwise ? { kind: 'ok', address } : { kind: 'fail', address, text: reason }));
   }
   return all.map(({ done }) => done ?? otherwise);
+}
+
+async function sendAsMail(
+  mail: NonNullable<Sending['sendMail']>,
+  { addresses, letter }: Target,
+  { say }: Sending,
+): Promise<boolean[]> {
+  let failure: string | undefined;
+  try {
+    await mail(letter, addresses);
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw error;
+    failure = error.message;
+  }
+  for (const address of addresses) {
+    if (failure === undefined) await say(formatResult({ kind: 'note', text: `${address} gets it as ordinary mail` }));
+    await say(formatResult(failure === undefined ? { kind: 'ok', address } : { kind: 'fail', address, text: failure }));
+  }
+  return addresses.map(() => failure === undefined);
 }
 
 async function deliverHere(

@@ -84,13 +84,16 @@ export interface ImaDial {
   readonly own?: OwnCertificate | undefined;
   readonly clock: Clock;
   readonly proxy?: SocksProxy | undefined;
+  /** For the connection and the handshake; 60 s when not given. */
+  readonly timeout?: number;
   readonly trace?: Trace | undefined;
 }
 
 /** Throws ImaError `certificate` when the server is not who it should be, `later` when it is away; nothing is sent then. */
-export async function dialIma({ to, host, trust, own, clock, proxy, trace }: ImaDial): Promise<Connection> {
-  const until = clock.now() + HANDSHAKE_TIME;
-  const plain = await openSocket({ to, clock, proxy, timeout: HANDSHAKE_TIME }).catch((cause: unknown) => {
+export async function dialIma(options: ImaDial): Promise<Connection> {
+  const { to, host, trust, own, clock, proxy, trace, timeout = HANDSHAKE_TIME } = options;
+  const until = clock.now() + timeout;
+  const plain = await openSocket({ to, clock, proxy, timeout }).catch((cause: unknown) => {
     if (cause instanceof NetError) throw new ImaError('later', cause.message, { cause });
     throw cause;
   });
