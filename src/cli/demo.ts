@@ -9,6 +9,8 @@ import { makeCommand, UsageError } from './command.ts';
 import { facts, harmless, print } from './output.ts';
 
 const WIDTH = 100;
+/** For the chapter of a counter that stays closed. */
+const NOWHERE = { host: '127.0.0.1', port: 0 };
 const ANY_PORT = 'listen = ["127.0.0.1:0"]';
 
 export function demoCommand(): Command {
@@ -17,7 +19,7 @@ export function demoCommand(): Command {
     'Play a short story on temporary data: what happens, what goes over the wire, what the server sees.',
     ['postern demo', 'postern demo smallmail'],
   )
-    .argument('[chapter]', 'the counter whose chapter is told; all of them when none is named')
+    .argument('[chapter]', 'the counter whose chapter is told; all but the longest (nym) when none is named')
     .action(demo);
 }
 
@@ -75,16 +77,17 @@ async function chaptersOf(counters: readonly AnyCounter[], only: string | undefi
     throw new UsageError(`the demo has no chapter ${only}`, `there are ${with_.map(({ name }) => name).join(', ')}`);
   }
   const told = await Promise.all(chosen.map(async (counter) => ({ counter, chapter: await counter.chapter?.() })));
-  return told.flatMap(({ counter, chapter }) => (chapter === undefined ? [] : [{ counter, chapter }]));
+  return told.flatMap(({ counter, chapter }) => {
+    const isWanted = chapter !== undefined && (only !== undefined || !chapter.onlyWhenNamed);
+    return isWanted ? [{ counter, chapter }] : [];
+  });
 }
 
 async function tell(chapter: Chapter, post: Post, ports: readonly Listening[], ask: Stage['ask']): Promise<void> {
-  const [first] = ports;
-  if (first === undefined) return;
   print(`\n${chapter.title}\n${'='.repeat(chapter.title.length)}`);
   await chapter.tell({
     post,
-    at: first.at,
+    at: ports[0]?.at ?? NOWHERE,
     ports,
     ask,
     say: (text) => print(`\n${text}`),

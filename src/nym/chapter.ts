@@ -23,6 +23,7 @@ const ALICE = `alice@${DOMAIN}`;
 export const chapter: Chapter = {
   title: 'Underhill: a pseudonym with an ordinary mail address',
   settings: '',
+  onlyWhenNamed: true,
   async tell(stage) {
     const folder = await mkdtemp(join(tmpdir(), 'postern-nym-'));
     try {

@@ -10,12 +10,14 @@ export interface Chapter {
   readonly title: string;
   /** Lines of its counter's table in the demo's configuration; `listen = ["127.0.0.1:0"]` when not given. */
   readonly settings?: string;
+  /** It takes too long to be told among the others. */
+  readonly onlyWhenNamed?: boolean;
   tell(stage: Stage): Promise<void>;
 }
 
 export interface Stage {
   readonly post: Post;
-  /** Where the chapter's counter listens. */
+  /** Where the chapter's counter listens; port 0 when the chapter's settings keep it closed. */
   readonly at: Endpoint;
   /** All of the counter's ports, when it has several kinds. */
   readonly ports: readonly Listening[];

@@ -6,15 +6,15 @@ import { packetsOf } from '../packing.ts';
 import type { Batch, HolderRecord, Outstanding } from './record.ts';
 
 /** Reply blocks that the server should have; below half of it they are topped up.   spec: mixminion-nym 5 */
-export const TARGET = 20;
+const TARGET = 20;
 /** As many as fit into one packet, each being of some 2100 octets. */
-export const MOST_SURBS = 12;
+const MOST_SURBS = 12;
 /** For a server that does not answer: it may have none left, whatever it said last. */
 const RESCUE = 6;
 /** A reply block that expires sooner is of no use to the server.   spec: mixminion-nym 5 */
 const LEAST_LIFE = 3 * HOUR;
 /** What was not acknowledged by then is taken for lost. Answers may take a day, and packets some hours each way. */
-export const LOST_AFTER = 2 * DAY;
+const LOST_AFTER = 2 * DAY;
 /** A server that was silent so long is asked how things are. */
 const SILENCE = 4 * DAY;
 /** The server holds mail that nothing came of for so long: something was lost on its way. */
@@ -52,7 +52,7 @@ export interface Duties {
   readonly expiredKeys: readonly number[];
 }
 
-export const NO_DUTIES: Duties = {
+const NO_DUTIES: Duties = {
   ask: [],
   repeat: [],
   drop: [],
