@@ -130,7 +130,7 @@ describe('postern serve', () => {
       if (page.includes('kill -HUP')) break;
     }
     expect(page).toContain('Postern is open.');
-    const [, at = ''] = /SmallMail {2}(\S+) {2}TLS/.exec(page) ?? [];
+    const [, at = ''] = /SmallMail {2,}(\S+) {2,}TLS/.exec(page) ?? [];
     const [, serverKey = ''] = /server key +([0-9a-f]{64})/.exec(page) ?? [];
     expect(page).toContain(folder().path);
     const connection = await visit({ listening: [{ at, counter: 'SmallMail' }], serverKey } as unknown as Served);

@@ -107,13 +107,14 @@ test('a job under way when the worker stops is tried again by the next one, when
 
 test('so many are tried at once and no more', async () => {
   let [now, most] = [0, 0];
+  const gate = Promise.withResolvers<void>();
   const outbound = new Outbound(post, {
     queue: 'out',
     concurrency: 3,
     async attempt() {
       now += 1;
       most = Math.max(most, now);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await gate.promise;
       now -= 1;
       return { fate: 'done' };
     },
@@ -121,6 +122,9 @@ test('so many are tried at once and no more', async () => {
   });
   outbound.start();
   for (let job = 0; job < 12; job += 1) await outbound.push(`job ${job}`, Buffer.from('x'));
+  await pass(MINUTE, () => now >= 3);
+  await pass(MINUTE, () => now > 3); // nobody else comes in
+  gate.resolve();
   await pass(MINUTE, isEmpty);
   expect(most).toBe(3);
   await outbound.stop(SECOND);
