@@ -222,12 +222,6 @@ export type ImaSettings = z.infer<typeof settings>;
 
 export type TrustFields = Pick<ImaSettings, 'extra_ca' | 'only_extra_ca' | 'pins'>;
 
-/** A quota of 0 is none. */
-export function roomOf({ max_bytes, max_messages }: { readonly max_bytes: number; readonly max_messages: number }) {
-  if (max_bytes === 0 && max_messages === 0) return undefined;
-  return { bytes: max_bytes || Number.POSITIVE_INFINITY, messages: max_messages || Number.POSITIVE_INFINITY };
-}
-
 function parsePin(text: string): readonly [host: string, key: string] | undefined {
   const [host = '', key = ''] = text.split('=', 2);
   return isHostpart(host) && KEY.test(key) ? [host.toLowerCase(), key.toLowerCase()] : undefined;

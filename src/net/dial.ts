@@ -1,7 +1,6 @@
 // The way out: TCP, or SOCKS5 where a proxy such as tor also resolves the name, then TLS with a pinned key.
 
 import { connect, type Socket } from 'node:net';
-import { SocksClient } from 'socks';
 import { messageOf } from '../base/errors.ts';
 import { type Clock, SECOND, systemClock } from '../base/time.ts';
 import { Connection, type Trace } from './connection.ts';
@@ -93,6 +92,7 @@ function direct(to: Endpoint, made: (socket: Socket) => void): Promise<Socket> {
 }
 
 async function throughProxy(proxy: SocksProxy, to: Endpoint, timeout: number): Promise<Socket> {
+  const { SocksClient } = await import('socks'); // few need it, and it takes a while
   const { socket } = await SocksClient.createConnection({
     command: 'connect',
     destination: { host: to.host, port: to.port },

@@ -2,7 +2,7 @@
 
 import { ImaError } from '../errors.ts';
 import { MailFolder } from '../mailbox/folder.ts';
-import { roomOf } from '../settings.ts';
+import { roomOf } from '../mailbox/room.ts';
 import { letterFromInput } from './input.ts';
 import type { Program } from './program.ts';
 
@@ -11,6 +11,7 @@ export const giveRecipient: Program<'server-give-recipient'> = {
   about:
     'Stores a message in a mailbox directory, its attachments apart. The message is read from FILE, or from standard input.',
   usage: 'INBOX [FILE]',
+  defaults: { max_bytes: 0, max_messages: 0 },
   async run({ positionals: [inbox, file], settings, stdin, clock, random }) {
     if (inbox === undefined) throw new ImaError('usage', 'which inbox? server-give-recipient INBOX [FILE]');
     await using letter = await letterFromInput(file, stdin);

@@ -11,9 +11,10 @@ import { handleIncoming, type Outcome, type Seen } from '../incoming.ts';
 import type { Letter } from '../letter.ts';
 import { MailFolder } from '../mailbox/folder.ts';
 import { mailboxPath } from '../mailbox/place.ts';
+import { roomOf } from '../mailbox/room.ts';
 import { type Builtin, runnerOf } from '../routing/builtins.ts';
 import { parseTable, type RoutingTable } from '../routing/table.ts';
-import { roomOf, type SettingsOf } from '../settings.ts';
+import type { SettingsOf } from '../settings.ts';
 import { letterFromInput } from './input.ts';
 import type { Call, Program } from './program.ts';
 

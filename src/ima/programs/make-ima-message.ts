@@ -21,6 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 export const makeImaMessage: Program<'make-ima-message'> = {
   name: 'make-ima-message',
   about: 'Writes a message for server-send-mail to standard output.',
+  defaults: {},
   usage: '--from ADDRESS --to ADDRESS[,ADDRESS] [OPTIONS]',
   options: {
     from: { type: 'string' },

@@ -32,6 +32,8 @@ export interface Program<Name extends ProgramName> {
   /** Behind the name: `INBOX [FILE]`. */
   readonly usage: string;
   readonly options?: ParseArgsOptionsConfig;
+  /** All settings where there is no file of them: what reads one takes longer to load than such a program to run. */
+  readonly defaults?: SettingsOf<Name>;
   /** What the options are for, for --help. */
   readonly optionHelp?: readonly (readonly [option: string, about: string])[];
   /** Gives the exit status. What it throws is said on standard error, and the status is 1. */
@@ -75,7 +77,10 @@ export async function runAlone<Name extends ProgramName>(
       return 0;
     }
     const named = values['config'];
-    const settings = await settingsFor(program.name, typeof named === 'string' ? named : undefined);
+    const settings =
+      program.defaults !== undefined && named === undefined && !existsSync(fileOf(program.name))
+        ? program.defaults
+        : await settingsFor(program.name, typeof named === 'string' ? named : undefined);
     return await program.run({
       ...{ positionals, values, settings, stdin, signal, say, complain },
       clock: systemClock,
@@ -92,7 +97,7 @@ export async function runAlone<Name extends ProgramName>(
 export async function settingsFor<Name extends ProgramName>(name: Name, named?: string): Promise<SettingsOf<Name>> {
   const { programSettings } = await import('../settings.ts');
   const schema = programSettings[name];
-  const file = named ?? `${name}_config.toml`; // spec: ima 2.12
+  const file = named ?? fileOf(name);
   if (named === undefined && !existsSync(file)) return schema.parse({}) as SettingsOf<Name>;
   const { readConfigFile } = await import('../../post/config-file.ts');
   const { z } = await import('zod');
@@ -101,6 +106,10 @@ export async function settingsFor<Name extends ProgramName>(name: Name, named?: 
     schema: z.strictObject({ [name]: (schema as import('zod').ZodType).prefault({}) }),
   });
   return (settings as Record<string, unknown>)[name] as SettingsOf<Name>;
+}
+
+function fileOf(name: ProgramName): string {
+  return `${name}_config.toml`; // spec: ima 2.12
 }
 
 async function template(name: ProgramName): Promise<string> {
