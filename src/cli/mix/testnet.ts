@@ -5,25 +5,19 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { silentLog } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
-import { fastClock, MINUTE, SECOND, systemClock } from '../../base/time.ts';
+import { fastClock, MINUTE, systemClock } from '../../base/time.ts';
 import { DOMAIN } from '../../mixminion/testnet/mailroom.ts';
 import { playStory, type StoryEvent } from '../../mixminion/testnet/story.ts';
 import { Testnet } from '../../mixminion/testnet/testnet.ts';
+import { inWords } from '../../mixminion/testnet/words.ts';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import type { JsonOption } from '../command.ts';
-import { harmless, print, showProgress, table } from '../output.ts';
+import { print, showProgress, table } from '../output.ts';
 
 const OWNER_ONLY = 0o077;
 /** How long a message may take, of the machine's time: many times what it takes. */
 const PATIENCE = 3 * MINUTE;
-const SHOWN = 60;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-
-const TASKS = {
-  relay: 'passes it on',
-  crossover: 'puts the second half of the path in front',
-  deliver: 'delivers it',
-} as const;
 
 export interface TestnetOptions extends JsonOption {
   readonly speed: number;
@@ -122,32 +116,4 @@ It stays open until you press Ctrl-C. From another terminal:
   $ ls ${net.mail.folderOf('bob')}
   $ postern mix decode --home ${bob} --input ${join(net.mail.folderOf('bob'), '0001-…')}
 `;
-}
-
-function inWords(event: StoryEvent, speed: number): string {
-  switch (event.event) {
-    case 'act':
-      return `\n${event.title}`;
-    case 'way':
-      return `\n  ${event.from} → ${event.legs.map((leg) => leg.join(' → ')).join(' ⇒ ')} → ${event.to}\n`;
-    case 'hop': {
-      const { place, remailer, digest, task, after } = event;
-      return `  ${timeOf(after, speed)}  hop ${place}: ${remailer.padEnd(8)} has ${digest.slice(0, 12)}…, keeps it until it mixes, ${TASKS[task]}`;
-    }
-    case 'sent':
-      return `  ${event.octets} octets in ${event.packets === 1 ? 'one packet' : `${event.packets} packets`} of 32 KiB`;
-    case 'arrived':
-      return `  ${timeOf(event.after, speed)}  in the mailbox of ${event.user}: ${event.octets} octets`;
-    case 'read': {
-      const text = event.text.trim();
-      const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length} octets, all as they were)` : text;
-      return harmless(`  ${event.user} reads: ${shown}`);
-    }
-  }
-}
-
-/** Times of the network, and of the machine in brackets. */
-function timeOf(after: number, speed: number): string {
-  const minutes = (after / MINUTE).toFixed(1).padStart(5);
-  return `${minutes} min (${(after / speed / SECOND).toFixed(1)} s)`;
 }

@@ -5,7 +5,7 @@ import { type MixSettings, settings as mixSettings } from '../node/settings.ts';
 import { DOMAIN } from './mailroom.ts';
 
 /** Users whom the remailers deliver to by name. */
-export const USERS = ['alice', 'bob'];
+const USERS = ['alice', 'bob'];
 export const USERS_FILE = 'users';
 
 /** Of the network's time, and it may run hundreds of times faster than that of the machine. */

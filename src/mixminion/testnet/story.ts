@@ -53,7 +53,7 @@ export async function playStory(stage: Stage): Promise<void> {
 }
 
 /** One letter over three plus three remailers, followed: the only place where anybody can. */
-export async function onePacket(stage: Stage, alice: Person, bob: Person): Promise<void> {
+async function onePacket(stage: Stage, alice: Person, bob: Person): Promise<void> {
   const { net, tell } = stage;
   tell({
     event: 'act',
