@@ -3,9 +3,9 @@
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Metrics {
-  /** A figure that only grows. Names end in `_total`. */
+  /** A figure that only grows. Names end in `_total`; one that is asked for again goes on where it was. */
   counter(name: string, help: string, labels?: readonly string[]): (labels?: Labels, by?: number) => void;
-  /** A figure read when somebody asks. */
+  /** A figure read when somebody asks, by the last `read` that was given for the name. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void;
 }
 

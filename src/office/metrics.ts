@@ -16,10 +16,13 @@ export function openMetrics(): OfficeMetrics {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     counter(name, help, labels = []) {
-      const counter = new Counter({ name, help, labelNames: [...labels], registers: [registry] });
+      const known = registry.getSingleMetric(name);
+      const counter =
+        known instanceof Counter ? known : new Counter({ name, help, labelNames: [...labels], registers: [registry] });
       return (values = {}, by = 1) => counter.inc(values, by);
     },
     gauge(name, help, read) {
+      registry.removeSingleMetric(name);
       const gauge: Gauge = new Gauge({
         name,
         help,
