@@ -121,6 +121,7 @@ async function run(
     case 'RELAY':
       await relay(desk, context, command, record);
       return record;
+    // spec: mixminion-nym 2.6
     case 'GET': {
       const found = await Promise.all(command.ids.map((id) => vault.find(nym, id)));
       const known = command.ids.filter((_, place) => found[place] !== undefined).map(toHex);
@@ -129,6 +130,7 @@ async function run(
     }
     case 'SUMMARIZE':
       return { ...record, owesStatus: true, ...(await summarize(desk, nym, command, record)) };
+    // spec: mixminion-nym 2.8
     case 'DELETE': {
       await vault.drop(nym, command.ids);
       const gone = command.ids.map(toHex);

@@ -67,6 +67,7 @@ describe('a nym', () => {
     expect(await bob.say('', create, bob.keys(), { word: 'SURB', surbs: bob.surbs(3) })).toBe('done');
   });
 
+  // spec: mixminion-nym 6.1
   test('answers nobody who cannot sign for it, nor what is incomplete', async () => {
     await using on = await openTestNymserver();
     const [alice, bob] = [new TestHolder(on), new TestHolder(on, 1)];
@@ -99,6 +100,7 @@ describe('mail to a nym', () => {
     expect(said(on, 'MSG')).toHaveLength(3); // once is enough
   });
 
+  // spec: mixminion-nym 2.6, 2.7, 2.8
   test('is summed up when there is more of it than reply blocks, and fetched by name', async () => {
     await using on = await openTestNymserver();
     const alice = new TestHolder(on);
@@ -132,6 +134,7 @@ describe('mail to a nym', () => {
     expect(said(on, 'STATUS').at(-1)).toMatchObject({ messages: 8 });
   });
 
+  // spec: mixminion-nym 4.1
   test('is refused when the quota is used up, discarded when the filter says so, and a repeated one is one', async () => {
     await using on = await openTestNymserver({ quota: { bytes: 40_000, messages: 100 } });
     const alice = new TestHolder(on);
@@ -195,7 +198,7 @@ describe('mail to a nym', () => {
 });
 
 describe('mail from a nym', () => {
-  // spec: mixminion-nym 2.5
+  // spec: mixminion-nym 2.5, 6.4
   test('is ordinary mail, and is sent once however often its message comes', async () => {
     await using on = await openTestNymserver({ relaysPerDay: 2 });
     const alice = new TestHolder(on);
@@ -330,6 +333,7 @@ test('control messages come by the exit type of nymservers, and by mbox from cli
   expect(on.mails).toHaveLength(1);
 });
 
+// spec: mixminion-nym 2.4
 test('a new key is taken from the old one, and then the old one counts no more', async () => {
   await using on = await openTestNymserver();
   const [alice, later] = [new TestHolder(on), new TestHolder(on, 1)];
@@ -346,6 +350,7 @@ test('a new key is taken from the old one, and then the old one counts no more',
   expect(unseal(later.encryption, after?.sealed ?? Buffer.alloc(0)).toString()).toContain('after');
 });
 
+// spec: mixminion-nym 2.3, 5
 test('no reply block is used twice, and those that expire first go first', async () => {
   await using on = await openTestNymserver();
   const alice = new TestHolder(on);
