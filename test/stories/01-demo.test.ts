@@ -19,6 +19,7 @@ test('the demo tells its story in less than 15 seconds', async () => {
   for (const line of ['IDCR', 'ACCEPT', 'RCVD', 'CHAL', 'MSG', 'LSTD', 'PART', 'DLTD'])
     expect(out).toContain(`S: ${line}`);
   expect(out).toContain('signed by Alice');
+  expect(out).toContain('S: FAIL bod@demo.example NORECIPIENT');
   expect(out).toContain('sender   not known, not kept');
   expect(await leftovers()).toEqual(before);
 });
