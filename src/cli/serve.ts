@@ -38,6 +38,7 @@ async function serve({ data, only, json }: ServeOptions): Promise<void> {
   // collected. Let grow, it is collected rarely, and V8 makes whole collections instead: one letter in ten fewer, late by half.
   setFlagsFromString('--semi-space-growth-factor=1');
   process.umask(OWNER_ONLY);
+  process.on('SIGHUP', () => {}); // one that comes before the office is open has nothing to read again, and must not end it
   const [{ counters }, { dataFolderAt }, { makeOffice, openOffice }, { openSqliteStore }] = await Promise.all([
     import('../office/counters.ts'),
     import('../office/data-folder.ts'),

@@ -158,7 +158,11 @@ export class Desk {
     // It comes again, and those who have it do not get it twice.
     if (failed.some(({ acceptance }) => acceptance === 'failed')) throw REFUSED.trouble();
     if (failed.length === outcomes.length) throw refusalFor(failed[0]?.acceptance);
-    const outcome = failed.map(({ to, acceptance }) => ({ to, words: refusalFor(acceptance).message }));
+    // Who is told is not asked to try again: what would pass for now is over for this message.
+    const outcome = failed.map(({ to, acceptance }) => ({
+      to,
+      words: refusalFor(acceptance).message.replace(/^4/, '5'),
+    }));
     await this.#parts.carrier.tell(from, octets, outcome);
   }
 

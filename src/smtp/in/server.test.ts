@@ -148,7 +148,7 @@ test('the answer says what the owner says; the same octets again are the same me
   using peer = await RawPeer.open(gateway.ports.exchange);
   await peer.say('EHLO there.test');
   for (const [answer, code] of [
-    ['full', '552 5.2.2'],
+    ['full', '452 4.2.2'],
     ['refused', '550 5.7.1'],
     ['unknown', '550 5.1.1'],
     ['throws', '451 4.3.0'],
