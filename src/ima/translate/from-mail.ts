@@ -1,6 +1,6 @@
 // An RFC 5322 message as an IMA message.   spec: ima 2.13
 
-import PostalMime, { type Address, type Attachment, type Email } from 'postal-mime';
+import type { Address, Attachment, Email } from 'postal-mime';
 import { asBuffer } from '../../base/bytes.ts';
 import { compose, type DraftPart, headerText } from '../compose.ts';
 import { ImaError, WireError } from '../errors.ts';
@@ -9,6 +9,7 @@ import type { Tools } from '../mailbox/folder.ts';
 import type { Header } from '../wire/message.ts';
 import { hostOf, isAddress, sameForm } from '../wire/names.ts';
 import { isType, type Role } from '../wire/parts.ts';
+import { MimeReader } from './mime-reader.ts';
 
 const MAX_HEADERS = 128 * 1024;
 const MAX_NESTING = 16;
@@ -100,7 +101,7 @@ export async function fromMail({ message, to, from, mailer, judged }: MailIn, to
 async function parse(message: Uint8Array): Promise<Email> {
   try {
     const limits = { maxHeadersSize: MAX_HEADERS, maxNestingDepth: MAX_NESTING };
-    return await PostalMime.parse(message, { ...limits, forceRfc822Attachments: true });
+    return await new MimeReader({ ...limits, forceRfc822Attachments: true }).parse(message);
   } catch (cause) {
     throw new ImaError('refused', 'the message is not put together as mail should be', { cause });
   }

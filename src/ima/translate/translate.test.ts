@@ -132,6 +132,22 @@ test('what is signed or encrypted comes out as it went in', async () => {
   }
 });
 
+test('text in an unknown charset is a file, octet for octet', async () => {
+  const inCharset = (charset: string) =>
+    take(
+      `From: ann@mail.test\nTo: bob@b.test\nContent-Type: text/plain; charset=${charset}\nContent-Transfer-Encoding: quoted-printable\n\nSch=F6n.\n`,
+    );
+  const letter = await inCharset('x-klingon');
+  expect(letter.head.parts.map(({ role, type, size }) => [role, type, size])).toEqual([
+    ['body', 'text/plain', 0],
+    ['attachment', 'text/plain', 7],
+  ]);
+  expect((await wholeOf(letter)).subarray(-7)).toEqual(Buffer.from('Sch\xf6n.\n', 'latin1'));
+  for (const charset of ['iso-8859-1', 'cp1252', 'x-cp1252', '"ISO-8859-1"']) {
+    expect((await wholeOf(await inCharset(charset))).toString()).toMatch(/\n\nSchön\.\n$/);
+  }
+});
+
 test('what goes round is stopped; too many fields are dropped from the oldest', async () => {
   await expect(take(`${'Received: x\n'.repeat(51)}From: ann@mail.test\n\n`)).rejects.toMatchObject({ code: 'refused' });
   const many = Array.from({ length: 20 }, (_, at) => `X-F${at}: ${'y'.repeat(3000)}\n`).join('');
