@@ -14,9 +14,10 @@ import { formatMessage, parseMessage } from '../../src/cmtp/wire/message.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { dialPlain } from '../../src/net/dial.ts';
 import { type CmtpOffice, openCmtpOffice } from '../support/cmtp-office.ts';
+import { killsWanted } from '../support/kills.ts';
 import { makeDataFolder, startOffice } from '../support/office.ts';
 
-const KILLS = 6;
+const KILLS = killsWanted(3);
 const CLIENTS = 4;
 const PATIENCE = 60_000;
 const reader = makeKeyPair(systemRandom);

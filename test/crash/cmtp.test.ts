@@ -13,9 +13,10 @@ import { type KeyPair, makeKeyPair } from '../../src/cmtp/crypto/keys.ts';
 import { sealXzibit } from '../../src/cmtp/crypto/xzibit.ts';
 import { formatMessage } from '../../src/cmtp/wire/message.ts';
 import { dialPlain } from '../../src/net/dial.ts';
+import { killsWanted } from '../support/kills.ts';
 import { makeDataFolder, postern, startOffice } from '../support/office.ts';
 
-const KILLS = 8;
+const KILLS = killsWanted(4);
 const CLIENTS = 8;
 const DOMAIN = 'localhost';
 const CONFIG = `

@@ -11,9 +11,10 @@ import { askOffice } from '../../src/cli/ask-office.ts';
 import { compose } from '../../src/ima/compose.ts';
 import { letterOf } from '../../src/ima/letter.ts';
 import { clientAs, makeWorld, messagesIn, storedOctets, type World } from '../support/ima.ts';
+import { killsWanted } from '../support/kills.ts';
 import { makeDataFolder, startOffice } from '../support/office.ts';
 
-const KILLS = 3;
+const KILLS = killsWanted(3);
 const SENDERS = 3;
 
 test('killed while mail comes in: what was answered OK is there, once and whole', async () => {

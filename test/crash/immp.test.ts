@@ -13,7 +13,7 @@ import { type ImmpDomain, openImmpDomain } from '../support/immp-domains.ts';
 import { killsWanted } from '../support/kills.ts';
 import { makeDataFolder, postern, startOffice } from '../support/office.ts';
 
-const KILLS = killsWanted(8);
+const KILLS = killsWanted(4);
 const CLIENTS = 6;
 const PATIENCE = 120_000;
 const PASSWORD = 'walnut gravel sunrise';

@@ -17,7 +17,7 @@ import { TestHolder } from '../support/nym.ts';
 import { DOMAIN } from '../support/nym-limits.ts';
 import type { Answer, Order, Reply } from '../support/nymserver-process.ts';
 
-const KILLS = killsWanted(5);
+const KILLS = killsWanted(4);
 const SENDERS = 4;
 const SURBS_A_LIFE = 60;
 const MAILS_A_LIFE = 10;

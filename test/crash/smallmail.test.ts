@@ -9,7 +9,7 @@ import { killsWanted } from '../support/kills.ts';
 import { makeDataFolder, postern, startOffice } from '../support/office.ts';
 import { looksSealed, makePerson, type Person } from '../support/pgp.ts';
 
-const KILLS = killsWanted(10);
+const KILLS = killsWanted(6);
 const CLIENTS = 16;
 const RATES = `
 [smallmail]

@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
+import { killsWanted } from '../support/kills.ts';
 import { openMailServer } from '../support/mail-server.ts';
 import { eventually, RawPeer } from '../support/smtp.ts';
 
-const KILLS = 5;
+const KILLS = killsWanted(4);
 const CLIENTS = 6;
 const USER = 'alice@here.test';
 const PROGRAM = join(import.meta.dirname, 'smtp-gateway.ts');

@@ -68,7 +68,7 @@ test('one at a time', async () => {
   let waits = 0;
   const second = open({ patience: 1000, onWait: () => (waits += 1) });
   second.catch(() => {});
-  await settled();
+  while (waits === 0) await settled();
   await clock.advance(2000);
   await expect(second).rejects.toThrow(Mix3BusyError);
   expect(waits).toBe(1);
