@@ -41,8 +41,7 @@ export async function watch(names: readonly string[], options: WatchOptions): Pr
               if (!options.json) print('watching; Ctrl-C ends it', process.stderr);
               continue;
             }
-            await show(session, event, options);
-            left -= 1;
+            if (await show(session, event, options)) left -= 1;
             if (left <= 0) stop();
           }
         });
@@ -65,14 +64,16 @@ function isPassing(error: unknown): boolean {
   return error instanceof ClientError && (error.code === 'closed' || error.code === 'not-now');
 }
 
-async function show(session: ImmpSession, event: WatchEvent, options: WatchOptions): Promise<void> {
+/** Whether there was anything to say of it. */
+async function show(session: ImmpSession, event: WatchEvent, options: WatchOptions): Promise<boolean> {
   const notice = await noticeOf(session, event, options);
   if (options.json) print(JSON.stringify(notice === undefined ? event : { ...event, ...notice }));
-  if (notice === undefined) return;
+  if (notice === undefined) return options.json === true;
   const title = harmless(notice.title);
   const text = harmless(notice.text).slice(0, LONGEST_TEXT);
   if (!options.json) print(`${title}${text === '' ? '' : `: ${text}`}`);
   if (options.notify !== undefined) await notify(options.notify, title, text);
+  return true;
 }
 
 interface Notice {

@@ -249,6 +249,7 @@ describe('a server', () => {
     there.show({ ...now, next: next.serverKey });
     await there.restart();
     await alice.deliver('bob@there.test', 'First.');
+    await arrival(there, 'bob'); // cut off in the middle, it would wait for its next try
     await eventually(async () => (await here.federation.far.pins.get('there.test'))?.next);
     there.show(next);
     await there.restart();
