@@ -42,7 +42,7 @@ export async function watch(names: readonly string[], options: WatchOptions): Pr
               continue;
             }
             if (await show(session, event, options)) left -= 1;
-            if (left <= 0) stop();
+            if (left <= 0) return stop(); // what else has come already is not asked for
           }
         });
       } catch (error) {
