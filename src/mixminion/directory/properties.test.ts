@@ -110,10 +110,12 @@ describe('descriptors', () => {
   });
 
   test('that are damaged are refused', () => {
+    // Neither digest nor signature covers the blanks in front of themselves.
+    const signedPart = (octets: string) => cleanText(octets).replace(/^(Digest|Signature):[ \t]*/gm, '$1:');
     const { text } = descriptorOf('Ash');
     fc.assert(
       fc.property(damage(text), (changed) => {
-        if (cleanText(changed) === text) return;
+        if (signedPart(changed) === signedPart(text)) return;
         expect(() => ServerDescriptor.parse(changed, { clock })).toThrow(DirectoryError);
         mayRefuse(DirectoryError, () => ServerDescriptor.parse(changed, { clock, validate: false }));
       }),
