@@ -5,6 +5,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { codeOf } from '../../src/base/errors.ts';
 import { CHUNK } from '../../src/store/limits.ts';
 import { AMPLE, BOX, codeFrom, type Kit } from './kit.ts';
 
@@ -71,5 +72,29 @@ export function upkeepTests(kit: Kit): void {
     expect(await codeFrom(own.messages.append(BOX, late))).toBe('closed');
     expect(await codeFrom(own.usage())).toBe('closed');
     expect(await codeFrom(own.verify())).toBe('closed');
+  });
+
+  test('what is asked while it closes is done or refused, and what it does by itself ends quietly', async () => {
+    for (let turn = 0; turn < 5; turn += 1) {
+      const own = await kit.open();
+      await own.mailboxes.create({ id: BOX, quota: AMPLE });
+      const large = await own.messages.append(BOX, { body: Buffer.alloc(2 * CHUNK), arrived: 0 });
+      const opened = await own.messages.read(BOX, large.status === 'stored' ? large.id : '');
+      for await (const chunk of opened?.chunks ?? []) expect(chunk).toHaveLength(CHUNK); // its end lets the body go
+      const asked: Promise<unknown>[] = [];
+      const ask = () => {
+        asked.push(own.documents.put('late', `${asked.length}`, Buffer.from('text')).catch(codeOf));
+      };
+      const closing = own.close();
+      let closed = false;
+      void closing.then(() => {
+        closed = true;
+      });
+      while (!closed) {
+        ask();
+        await new Promise(setImmediate);
+      }
+      for (const answer of await Promise.all(asked)) expect([1, 'closed']).toContain(answer);
+    }
   });
 }

@@ -36,7 +36,7 @@ export class Link<Ops extends Record<keyof Ops, Operation>> {
     this.ready = this.#reply(READY);
     this.#worker.on('message', (replies: Reply[]) => this.#take(replies));
     this.#worker.on('error', (cause) => this.#end(new StoreError('internal', "the store's worker failed", { cause })));
-    this.#worker.on('exit', () => this.#end(new StoreError('closed', 'the store is closed')));
+    this.#worker.on('exit', () => this.#end(closed()));
   }
 
   /** How many calls wait for their answer. */
@@ -63,13 +63,14 @@ export class Link<Ops extends Record<keyof Ops, Operation>> {
     return this.give(new Uint8Array(bytes));
   }
 
-  /** Lets the worker do what it was asked before, close its connection and end. */
+  /** Lets the worker do what it was asked before, close its connection and end. What is asked from now on is refused. */
   async close(): Promise<void> {
     if (this.#ended) return;
-    const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
+    const exit = new Promise((resolve) => this.#worker.once('exit', resolve));
     this.#flush();
     this.#worker.postMessage('close');
-    await ended;
+    this.#ended = closed();
+    await exit;
   }
 
   #reply(ticket: number): Promise<unknown> {
@@ -97,4 +98,8 @@ export class Link<Ops extends Record<keyof Ops, Operation>> {
     for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
     this.#waiting.clear();
   }
+}
+
+function closed(): StoreError {
+  return new StoreError('closed', 'the store is closed');
 }

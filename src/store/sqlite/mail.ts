@@ -37,7 +37,7 @@ export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
     if (key === undefined) return undefined;
     let held = true;
     const unpin = () => {
-      if (held) void writer.call('unpin', key).then(clear, () => {}); // a closed store holds nothing
+      if (held) writer.call('unpin', key).then(clear).catch(() => {}); // a closed store holds nothing
       held = false;
     };
     return { key, unpin };
