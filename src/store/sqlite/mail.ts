@@ -37,8 +37,10 @@ export function mailOf({ writer, read, watchers, clear }: Engine): Messages {
     if (key === undefined) return undefined;
     let held = true;
     const unpin = () => {
-      if (held) writer.call('unpin', key).then(clear).catch(() => {}); // a closed store holds nothing
+      if (!held) return;
       held = false;
+      const cleared = writer.call('unpin', key).then(clear);
+      cleared.catch(() => {}); // a closed store holds nothing
     };
     return { key, unpin };
   }
