@@ -1,10 +1,21 @@
 // Whole files, replaced so that a crash leaves the old one or the new one and never a part of either.
 // Errors of the file system pass through.
 
-import { open, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf } from './errors.ts';
 
 const OWNER_ONLY = 0o600;
+
+/** The octets of a file, or undefined when there is none. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
 
 /** Writes `data` to `path`, mode 0600; it is durable when the promise resolves. When it fails the old file stays. */
 export async function replaceFile(path: string, data: string | Uint8Array): Promise<void> {

@@ -1,11 +1,11 @@
 // A user's own folder on the disk: small documents, key files, and one process at a time where two would collide.
 // Folders are 0700, files 0600; a file is the old one or the new one, never half of each.
 
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { codeOf, PosternError } from './errors.ts';
-import { replaceFile } from './files.ts';
+import { readIfThere, replaceFile } from './files.ts';
 import { tryLock } from './process-lock.ts';
 
 export type FolderFailure =
@@ -20,22 +20,12 @@ export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
-/** The octets of a file, or undefined when there is none. */
-export async function readOctets(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 /** A document of the given shape, or undefined when there is none. Throws FolderError `home` when it is of another shape. */
 export async function readDocument<Shape extends z.ZodType>(
   path: string,
   shape: Shape,
 ): Promise<z.infer<Shape> | undefined> {
-  const octets = await readOctets(path);
+  const octets = await readIfThere(path);
   if (octets === undefined) return undefined;
   try {
     return shape.parse(JSON.parse(octets.toString('utf8')));

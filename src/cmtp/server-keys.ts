@@ -1,10 +1,9 @@
 // The server's own key pair: two files in the counter's folder, as the old reference server kept them.   spec: cmtp 7, 9 D21
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { equalBytes } from '../base/bytes.ts';
-import { codeOf, PosternError } from '../base/errors.ts';
-import { replaceFile } from '../base/files.ts';
+import { PosternError } from '../base/errors.ts';
+import { readIfThere, replaceFile } from '../base/files.ts';
 import type { Random } from '../base/random.ts';
 import { type KeyPair, keyPairOf, makeKeyPair } from './crypto/keys.ts';
 
@@ -37,14 +36,5 @@ function pairOf(secretKey: Buffer): KeyPair | undefined {
     return keyPairOf(secretKey);
   } catch {
     return undefined;
-  }
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
   }
 }

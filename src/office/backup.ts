@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { codeOf, messageOf, PosternError } from '../base/errors.ts';
-import { replaceFile, syncFolder } from '../base/files.ts';
+import { readIfThere, replaceFile, syncFolder } from '../base/files.ts';
 import { keep } from '../store/sqlite/keep.ts';
 import { checkDataFolder, type DataFolder, dataFolderAt, makeDataFolder, WORK } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
@@ -70,10 +70,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
 
 /** A file may be replaced, or go, while an office that runs is copied. */
 async function copyOne(source: string, target: string): Promise<void> {
-  const octets = await readFile(source).catch((error) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  const octets = await readIfThere(source);
   if (octets !== undefined) await replaceFile(target, octets);
 }
 

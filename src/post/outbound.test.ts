@@ -105,6 +105,17 @@ test('a job under way when the worker stops is tried again by the next one, when
   await outbound.stop(SECOND);
 });
 
+test('a job that is taken up is tried now, though a lease of an earlier run still hides it', async () => {
+  await post.store.queues.push('out', { id: 'a', body: Buffer.from('letter'), accepted: clock.now() });
+  await post.store.queues.lease('out', { now: clock.now(), leaseUntil: clock.now() + DAY, limit: 1 });
+  const { outbound, tried } = worker([{ fate: 'done' }]);
+  await outbound.takeUp('a', Buffer.from('unused'));
+  await outbound.takeUp('b', Buffer.from('new'));
+  await pass(MINUTE, isEmpty);
+  expect(tried.map(({ text }) => text).sort()).toEqual(['letter', 'new']);
+  await outbound.stop(SECOND);
+});
+
 test('so many are tried at once and no more', async () => {
   let [now, most] = [0, 0];
   const gate = Promise.withResolvers<void>();

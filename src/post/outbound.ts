@@ -51,6 +51,15 @@ export class Outbound {
     return added;
   }
 
+  /**
+   * Sees to it that a job is tried now: for whoever starts anew and knows what waits. Whoever was at it before is gone, even if
+   * its lease says otherwise.
+   */
+  async takeUp(id: string, body: Uint8Array): Promise<void> {
+    if (await this.push(id, body)) return;
+    await this.#post.store.queues.postpone(this.#options.queue, id, this.#post.clock.now());
+  }
+
   start(): void {
     this.#loop ??= this.#work();
   }

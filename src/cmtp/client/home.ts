@@ -8,8 +8,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { toHex } from '../../base/bytes.ts';
-import { replaceFile } from '../../base/files.ts';
-import { makeFolder, namesIn, readDocument, readOctets, writeDocument } from '../../base/user-folder.ts';
+import { readIfThere, replaceFile } from '../../base/files.ts';
+import { makeFolder, namesIn, readDocument, writeDocument } from '../../base/user-folder.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../../net/endpoint.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
 import { ClientError } from './errors.ts';
@@ -54,10 +54,10 @@ export interface Account extends Address {
 export async function findAccount(home: Home, address: Address): Promise<Account | undefined> {
   const folder = folderOf(home, address);
   const document = await readDocument(join(folder, 'account.json'), accountShape);
-  const xzibit = await readOctets(join(folder, 'xzibit'));
+  const xzibit = await readIfThere(join(folder, 'xzibit'));
   if (document === undefined || xzibit === undefined) return undefined;
   const names = await namesIn(join(folder, 'old'));
-  const old = await Promise.all(names.map((name) => readOctets(join(folder, 'old', name))));
+  const old = await Promise.all(names.map((name) => readIfThere(join(folder, 'old', name))));
   return { ...address, ...document, xzibit, old: old.filter((pair) => pair !== undefined) };
 }
 
@@ -122,7 +122,7 @@ export async function saveServer(home: Home, domain: string, server: Server): Pr
 
 /** False when nothing was known. */
 export async function forgetServer(home: Home, domain: string): Promise<boolean> {
-  const known = await readOctets(serverFile(home, domain));
+  const known = await readIfThere(serverFile(home, domain));
   await rm(serverFile(home, domain), { force: true });
   return known !== undefined;
 }

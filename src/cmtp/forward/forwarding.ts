@@ -66,7 +66,7 @@ export class Forwarding implements Forward {
     const forwarding = new Forwarding(post, home, settings);
     await forwarding.use(settings);
     for await (const jobs of forwarding.#waiting.jobs()) {
-      await Promise.all(jobs.map((job) => forwarding.#takeUp(job)));
+      await Promise.all(jobs.map((job) => forwarding.#outbound.takeUp(job.message, writeJob(job))));
     }
     forwarding.#outbound.start();
     return forwarding;
@@ -118,12 +118,6 @@ export class Forwarding implements Forward {
     } finally {
       this.#asking -= 1;
     }
-  }
-
-  /** Whoever was at a message before is gone, even if its lease says otherwise: it is tried at once. */
-  async #takeUp(job: MessageJob): Promise<void> {
-    if (await this.#outbound.push(job.message, writeJob(job))) return;
-    await this.#post.store.queues.postpone(QUEUE, job.message, this.#post.clock.now());
   }
 
   async #attempt(job: Job, signal: AbortSignal): Promise<Attempt> {

@@ -77,7 +77,7 @@ export class Federation implements Carrier {
     room.far = federation.far;
     await federation.use();
     for await (const jobs of federation.#queue.jobs()) {
-      await Promise.all(jobs.map((job) => federation.#takeUp(job)));
+      await Promise.all(jobs.map((job) => federation.#outbound.takeUp(job.message, writeJob(job))));
     }
     federation.#outbound.start();
     return federation;
@@ -171,12 +171,6 @@ export class Federation implements Carrier {
     if (job === undefined) throw new Refusal('451', { text: 'Temporary failure: no room for mail to other domains' });
     await this.#outbound.push(job.message, writeJob(job));
     this.#counted({ outcome: 'accepted' });
-  }
-
-  /** Whoever was at a message before is gone, even if its lease says otherwise: it is tried at once. */
-  async #takeUp(job: MailJob): Promise<void> {
-    if (await this.#outbound.push(job.message, writeJob(job))) return;
-    await this.#room.post.store.queues.postpone(QUEUE, job.message, this.#room.post.clock.now());
   }
 
   async #attempt(job: Job, signal: AbortSignal): Promise<Attempt> {

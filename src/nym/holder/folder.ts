@@ -2,10 +2,10 @@
 //
 //   nym.json   keys/identity-1.pem  keys/encryption-1.pem   mail/NUMBER.eml   synopses/NUMBER.txt
 
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../base/errors.ts';
-import { replaceFile } from '../../base/files.ts';
+import { readIfThere, replaceFile } from '../../base/files.ts';
 import { RsaPrivateKey } from '../../crypto/rsa.ts';
 import { HolderError } from './errors.ts';
 import { type HolderRecord, readRecord, writeRecord } from './record.ts';
@@ -84,15 +84,6 @@ export async function nymFolders(folder: string): Promise<string[]> {
     return (await readdir(folder)).filter((name) => name.includes('@')).sort();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -7,8 +7,8 @@ import type { Key, PublicKey } from 'openpgp';
 import { z } from 'zod';
 import { asBuffer } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
-import { replaceFile } from '../../base/files.ts';
-import { namesIn, readDocument, readOctets, writeDocument } from '../../base/user-folder.ts';
+import { readIfThere, replaceFile } from '../../base/files.ts';
+import { namesIn, readDocument, writeDocument } from '../../base/user-folder.ts';
 import { readCertificate } from '../openpgp/certificate.ts';
 import { openPgp } from '../openpgp/library.ts';
 import { type Address, formatAddress } from './address.ts';
@@ -69,7 +69,7 @@ export async function addContact(
 export async function findContact(home: Home, label: string): Promise<Contact | undefined> {
   const [document, key] = await Promise.all([
     readDocument(fileOf(home, label, 'json'), contactShape),
-    readOctets(fileOf(home, label, 'pgp')),
+    readIfThere(fileOf(home, label, 'pgp')),
   ]);
   return document === undefined || key === undefined ? undefined : { label, key, ...document };
 }

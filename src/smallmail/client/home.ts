@@ -7,8 +7,8 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { replaceFile } from '../../base/files.ts';
-import { makeFolder, namesIn, readDocument, readOctets, writeDocument } from '../../base/user-folder.ts';
+import { readIfThere, replaceFile } from '../../base/files.ts';
+import { makeFolder, namesIn, readDocument, writeDocument } from '../../base/user-folder.ts';
 import { type Endpoint, formatEndpoint } from '../../net/endpoint.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
 import { ClientError } from './errors.ts';
@@ -54,7 +54,7 @@ export async function findMailbox(home: Home, label: string): Promise<OwnMailbox
   const folder = folderOf(home, label);
   const document = await readDocument(join(folder, 'mailbox.json'), mailboxShape);
   if (document === undefined) return undefined;
-  const secretKey = await readOctets(join(folder, 'secret.pgp'));
+  const secretKey = await readIfThere(join(folder, 'secret.pgp'));
   if (secretKey === undefined) throw new ClientError('home', `the secret key of ${label} is missing in ${folder}`);
   return { label, secretKey, ...document };
 }

@@ -2,8 +2,8 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { moveFile } from '../../base/files.ts';
-import { namesIn, readOctets } from '../../base/user-folder.ts';
+import { moveFile, readIfThere } from '../../base/files.ts';
+import { namesIn } from '../../base/user-folder.ts';
 import { ClientError } from './errors.ts';
 import { folderOf, type Home } from './home.ts';
 
@@ -31,7 +31,7 @@ export async function savedLetters(home: Home, label: string): Promise<SavedLett
 /** Throws ClientError `unknown`. */
 export async function savedLetter(home: Home, label: string, number: number): Promise<SavedLetter & { body: Buffer }> {
   const letter = (await savedLetters(home, label)).find((candidate) => candidate.number === number);
-  const body = letter && (await readOctets(letter.path));
+  const body = letter && (await readIfThere(letter.path));
   if (letter !== undefined && body !== undefined) return { ...letter, body };
   throw new ClientError('unknown', `${label} has no letter number ${number}`, {
     remedy: `postern smallmail list ${label} shows those that are here`,

@@ -4,9 +4,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { toHex } from '../../base/bytes.ts';
-import { replaceFile } from '../../base/files.ts';
+import { readIfThere, replaceFile } from '../../base/files.ts';
 import type { Random } from '../../base/random.ts';
-import { namesIn, readDocument, readOctets, writeDocument } from '../../base/user-folder.ts';
+import { namesIn, readDocument, writeDocument } from '../../base/user-folder.ts';
 import { type Address, formatAddress } from './address.ts';
 import { addressShape, type Home } from './home.ts';
 
@@ -48,7 +48,7 @@ export async function findWaiting(home: Home, id: string): Promise<Waiting | und
 }
 
 export async function bodyOf(home: Home, { id }: Waiting): Promise<Buffer | undefined> {
-  return readOctets(fileOf(home, id, 'pgp'));
+  return readIfThere(fileOf(home, id, 'pgp'));
 }
 
 /** Says in the outbox what became of a try. */

@@ -68,11 +68,7 @@ export class Carrier implements MailCarrier {
   static async open(post: Post, world: World, parts: CarrierParts): Promise<Carrier> {
     const carrier = new Carrier(post, world, parts);
     await carrier.use(parts);
-    const now = post.clock.now();
-    for await (const { id } of carrier.#waiting.all()) {
-      // All of it is tried after a start: what a crash broke off would else be hidden until its lease ends.
-      if (!(await carrier.#outbound.push(id, Buffer.alloc(0)))) await post.store.queues.postpone(QUEUE, id, now);
-    }
+    for await (const { id } of carrier.#waiting.all()) await carrier.#outbound.takeUp(id, Buffer.alloc(0));
     carrier.#outbound.start();
     return carrier;
   }
