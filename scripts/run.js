@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const bin = join(root, 'node_modules', '.bin');
@@ -67,8 +67,9 @@ const tasks = {
   async start() {
     build();
     node(); // says what is missing when this machine has no Node that will do
-    process.argv.splice(2, process.argv.length, 'serve', ...args);
-    await import('../bin/postern.js');
+    const entry = join(root, 'bin', 'postern.js');
+    process.argv.splice(1, process.argv.length, entry, 'serve', ...args); // the entry runs itself again on the Node it needs
+    await import(pathToFileURL(entry).href);
   },
   test() {
     build();
