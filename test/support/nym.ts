@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { systemRandom } from '../../src/base/random.ts';
 import { type Clock, DAY, MINUTE, SECOND, VirtualClock } from '../../src/base/time.ts';
-import { RsaPrivateKey } from '../../src/crypto/rsa.ts';
+import type { RsaPrivateKey } from '../../src/crypto/rsa.ts';
 import { RoutingType } from '../../src/mixminion/packet/routing.ts';
 import { createSurb, type Surb, surbDigest } from '../../src/mixminion/packet/surb.ts';
 import { type HolderCommand, readHolderMessage } from '../../src/nym/messages/to-holder.ts';
@@ -12,6 +12,7 @@ import { Curtain } from '../../src/nym/server/curtain.ts';
 import type { Limits, SendReply } from '../../src/nym/server/desk.ts';
 import { Nymserver } from '../../src/nym/server/nymserver.ts';
 import type { Departure } from '../../src/post/outgoing-mail.ts';
+import { readyKeys } from './mixminion-keys.ts';
 import { DOMAIN, LIMITS } from './nym-limits.ts';
 import { openTestPost, type TestPost } from './post.ts';
 
@@ -51,14 +52,20 @@ export async function openTestNymserver(
       mails.push(departure);
     },
   });
-  server.start();
   return {
     clock,
     post,
     server,
     replies,
     mails,
-    pass: (ms) => passTime({ post, clock }, ms, () => server.idle()),
+    async pass(ms) {
+      const end = clock.now() + ms;
+      while (clock.now() < end) {
+        const next = (await post.store.queues.nextDue('nym/due')) ?? end;
+        await clock.advance(Math.max(SECOND, Math.min(next, end) - clock.now()));
+        await server.round();
+      }
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([server.stop(SECOND), clock.advance(2 * SECOND)]);
       await post[Symbol.asyncDispose]();
@@ -66,28 +73,8 @@ export async function openTestNymserver(
   };
 }
 
-/** Lets `ms` pass, and whatever falls due at the nymserver in it happen. */
-export async function passTime(
-  { post, clock }: { post: TestPost; clock: VirtualClock },
-  ms: number,
-  idle: () => Promise<void>,
-): Promise<void> {
-  const end = clock.now() + ms;
-  while (clock.now() < end) {
-    const next = (await post.store.queues.nextDue('nym/due')) ?? end;
-    await clock.advance(Math.max(SECOND, Math.min(next, end) - clock.now()));
-    // The worker sleeps when nothing is due: it goes to the store some times before that, and calls are answered in turn.
-    for (let quiet = 0; quiet < 3; ) {
-      const due = await post.store.queues.nextDue('nym/due');
-      await idle();
-      quiet = due === undefined || due > clock.now() ? quiet + 1 : 0;
-      await clock.advance(0);
-    }
-  }
-}
-
-/** Keys are slow to make; tests share these. */
-const keys = await Promise.all(Array.from({ length: 4 }, () => RsaPrivateKey.generate(2048)));
+const nextKey = readyKeys();
+const keys = await Promise.all(Array.from({ length: 4 }, () => nextKey(2048)));
 
 /** Where there is no more than a clock, messages can be made and nothing be said. */
 type Stage = Partial<Omit<TestNymserver, 'clock'>> & { readonly clock: Clock };

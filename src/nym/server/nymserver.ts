@@ -63,6 +63,12 @@ export class Nymserver {
     this.#sweepLater();
   }
 
+  /** Does what is due now, and resolves when it is done: for whoever turns the clock by hand and has not called `start`. */
+  async round(): Promise<void> {
+    await this.#curtain.sweep(this.#desk.post.clock.now());
+    await this.#due.round();
+  }
+
   async stop(grace: number): Promise<void> {
     this.#cancelSweep();
     await this.#due.stop(grace);
