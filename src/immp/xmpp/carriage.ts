@@ -13,7 +13,7 @@ import type { Room } from '../room.ts';
 import { spooled } from '../spool.ts';
 import { uuid as uuidKind } from '../wire/kind.ts';
 import { Component } from './component.ts';
-import { type Element, element } from './xml.ts';
+import { type Element, element } from './stanza.ts';
 
 const NAMESPACE = 'urn:immp:transport:0';
 const DISCO = 'http://jabber.org/protocol/disco#info';
@@ -124,7 +124,7 @@ export class Carriage {
       return;
     }
     for (const child of stanza.children) {
-      if (child.attributes.get('xmlns') !== NAMESPACE) continue;
+      if (child.namespace !== NAMESPACE) continue;
       const uuid = uuidKind.read(child.attributes.get('uuid') ?? '');
       const code = child.attributes.get('code') ?? '';
       if (uuid === undefined) continue;
@@ -135,7 +135,7 @@ export class Carriage {
 
   /** Service discovery (XEP-0030); everything else is not ours. */
   #asked({ children }: Element, to: string, id: string | undefined): void {
-    const query = children.find((child) => child.name === 'query' && child.attributes.get('xmlns') === DISCO);
+    const query = children.find((child) => child.name === 'query' && child.namespace === DISCO);
     const from = addressOf(this.#room.domain);
     const known =
       element('identity', { category: 'component', type: 'generic', name: 'IMMP' }) +

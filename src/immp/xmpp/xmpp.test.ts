@@ -1,135 +1,35 @@
-// The XML that XMPP has, from a stream that is cut anywhere; and XMPP servers that are silent, or bring what they should not.
+// XMPP servers that are silent, refuse us, break off, or bring what they should not.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hostsOf, openImmpDomains } from '../../../test/support/immp-domains.ts';
-import { codeOf } from '../../base/errors.ts';
-import { MINUTE, VirtualClock } from '../../base/time.ts';
-import { connectionPair } from '../../net/memory.ts';
+import { MINUTE, SECOND, VirtualClock } from '../../base/time.ts';
 import { openCarriage } from './carriage.ts';
-import { type Element, element, escaped, readElement, readOpening } from './xml.ts';
-
-const LONG = 60_000;
-
-/** Writes the text in pieces, and reads elements to the end. */
-async function read(text: string, cuts: readonly number[] = []): Promise<Element[]> {
-  const [here, there] = connectionPair();
-  const octets = Buffer.from(text);
-  const writing = (async () => {
-    let from = 0;
-    for (const cut of [...cuts.map((each) => each % (octets.length + 1)).sort((a, b) => a - b), octets.length]) {
-      if (cut > from) await here.write(octets.subarray(from, cut));
-      from = Math.max(from, cut);
-    }
-    await here.close();
-  })();
-  try {
-    const found: Element[] = [];
-    for (let next = await readElement(there, LONG); next !== undefined; next = await readElement(there, LONG)) {
-      found.push(next);
-    }
-    return found;
-  } finally {
-    there.destroy();
-    here.destroy();
-    await writing.catch(() => {});
-  }
-}
-
-interface Tree {
-  readonly name: string;
-  readonly value: string;
-  readonly inner: readonly Tree[] | string;
-}
-
-const text = fc.string({ unit: 'grapheme', maxLength: 30 }).map((each) => each.replace(/\p{Cc}/gu, ' '));
-const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
-  tree: fc.record({
-    name: fc.constantFrom('message', 'immp', 'stream:x', 'a-b'),
-    value: text,
-    inner: fc.oneof({ maxDepth: 4 }, text, fc.array(tie('tree'), { maxLength: 3 })),
-  }),
-}));
-const write = ({ name, value, inner }: Tree): string =>
-  element(name, { id: value }, typeof inner === 'string' ? escaped(inner) : inner.map(write).join(''));
-const shape = ({ name, value, inner }: Tree): unknown => ({
-  name,
-  attributes: new Map([['id', value]]),
-  children: typeof inner === 'string' ? [] : inner.map(shape),
-  text: typeof inner === 'string' ? inner : '',
-});
-
-describe('XML', () => {
-  test('is read as it was written, wherever it was cut', async () => {
-    const cuts = fc.array(fc.nat(), { maxLength: 6 });
-    await fc.assert(
-      fc.asyncProperty(fc.array(tree, { maxLength: 3 }), cuts, async (trees, at) => {
-        expect(await read(trees.map(write).join(' '), at)).toEqual(trees.map(shape));
-      }),
-      { numRuns: 60 },
-    );
-  });
-
-  test('that is none, or more than XMPP has, is refused', async () => {
-    const parts = fc.constantFrom('<a', '<', '>', '/>', '</a>', '<a>', ' x="', "'", '&', '&amp;', '<!--', '<?x?>', 'y');
-    await fc.assert(
-      fc.asyncProperty(fc.array(parts, { maxLength: 12 }), async (pieces) => {
-        const error = await read(pieces.join('')).then(
-          () => undefined,
-          (thrown: unknown) => thrown,
-        );
-        expect(['protocol', 'cut', undefined]).toContain(codeOf(error));
-      }),
-      { numRuns: 150 },
-    );
-  });
-
-  test.each([
-    ['a document type', '<!DOCTYPE x [<!ENTITY a "b">]>'],
-    ['a comment', '<a><!-- hidden --></a>'],
-    ['an entity of its own', '<a>&other;</a>'],
-    ['an attribute twice', '<a b="1" b="2"/>'],
-    ['the end of another element', '<a></b>'],
-    ['text between stanzas', 'text<a/>'],
-    ['a tag in an attribute', '<a b="<"/>'],
-    ['more depth than is taken', '<a>'.repeat(17)],
-    ['more elements than are taken', `<a>${'<b/>'.repeat(600)}</a>`],
-  ])('with %s is refused', async (_what, bad) => {
-    await expect(read(bad)).rejects.toMatchObject({ code: 'protocol' });
-  });
-
-  test('of a stream begins with its opening tag', async () => {
-    const [here, there] = connectionPair();
-    await here.write("<?xml version='1.0'?><stream:stream id='a&amp;b' from=\"x>y\">");
-    const tag = await readOpening(there, LONG);
-    expect(tag?.attributes).toEqual(
-      new Map([
-        ['id', 'a&b'],
-        ['from', 'x>y'],
-      ]),
-    );
-    here.destroy();
-    there.destroy();
-  });
-});
 
 interface FakeServer extends AsyncDisposable {
+  readonly streams: number;
   readonly at: string;
   readonly heard: string;
   say(stanza: string): void;
+  hangUp(): void;
 }
 
 /** An XMPP server that lets anybody in, and does nothing by itself. */
 async function openFake(): Promise<FakeServer> {
   let heard = '';
+  let streams = 0;
   let last: Socket | undefined;
   const server: Server = createServer((socket) => {
     last = socket;
     socket.on('error', () => {});
     socket.on('data', (octets: Buffer) => {
       heard += octets.toString();
-      if (octets.includes('<stream:stream')) socket.write("<stream:stream id='1'>");
+      if (octets.includes('<stream:stream')) {
+        streams += 1;
+        socket.write(
+          "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>",
+        );
+      }
       if (octets.includes('<handshake>')) socket.write('<handshake/>');
     });
   });
@@ -137,10 +37,14 @@ async function openFake(): Promise<FakeServer> {
   const address = server.address();
   return {
     at: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
+    get streams() {
+      return streams;
+    },
     get heard() {
       return heard;
     },
     say: (stanza) => void last?.write(stanza),
+    hangUp: () => void last?.end(),
     async [Symbol.asyncDispose]() {
       last?.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -191,5 +95,50 @@ describe('an XMPP server', () => {
     await expect.poll(() => fake.heard, { timeout: 10_000 }).toContain("<feature var='urn:immp:transport:0'/>");
     fake.say("<iq type='set' id='8' from='x@a.test'><query xmlns='jabber:iq:register'/></iq>");
     await expect.poll(() => fake.heard, { timeout: 10_000 }).toContain('service-unavailable');
+  });
+
+  test.each([
+    ['breaks the rules of XML', (fake: FakeServer) => fake.say('<a></b><message/>')],
+    [
+      'sends what XMPP does not have',
+      (fake: FakeServer) => fake.say('<!DOCTYPE x [<!ENTITY a "b">]><message>&a;</message>'),
+    ],
+    ['nests without end', (fake: FakeServer) => fake.say('<a>'.repeat(100_000))],
+    [
+      'goes away in the middle of a stanza',
+      (fake: FakeServer) => {
+        fake.say("<message from='immp.a.test'");
+        fake.hangUp();
+      },
+    ],
+    ['closes the stream', (fake: FakeServer) => fake.say('</stream:stream>')],
+  ])('that %s is left, and asked again', async (_what, act) => {
+    await using stack = new AsyncDisposableStack();
+    const clock = new VirtualClock(Date.UTC(2026, 10, 22));
+    const fake = stack.use(await openFake());
+    const [here] = await openImmpDomains(stack, ['here.test'], clock);
+    await here.use({ xmpp: { server: [fake.at] } });
+    await openCarriage(here.room);
+    stack.defer(() => here.room.xmpp?.close());
+    await expect.poll(() => here.room.xmpp?.online, { timeout: 10_000 }).toBe(true);
+    act(fake);
+    await expect.poll(() => here.room.xmpp?.online, { timeout: 10_000 }).toBe(false);
+    await clock.advance(2 * SECOND);
+    await expect.poll(() => here.room.xmpp?.online, { timeout: 10_000 }).toBe(true);
+    expect(fake.streams).toBe(2);
+  });
+
+  test('that says nothing for long hears a blank now and then', async () => {
+    await using stack = new AsyncDisposableStack();
+    const clock = new VirtualClock(Date.UTC(2026, 10, 22));
+    const fake = stack.use(await openFake());
+    const [here] = await openImmpDomains(stack, ['here.test'], clock);
+    await here.use({ xmpp: { server: [fake.at] } });
+    await openCarriage(here.room);
+    stack.defer(() => here.room.xmpp?.close());
+    await expect.poll(() => here.room.xmpp?.online, { timeout: 10_000 }).toBe(true);
+    await clock.advance(5 * MINUTE);
+    await expect.poll(() => fake.heard, { timeout: 10_000 }).toMatch(/<\/handshake> $/);
+    expect(here.room.xmpp?.online).toBe(true);
   });
 });
