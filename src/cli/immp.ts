@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { gather, offline, online, parseNumber } from './client-options.ts';
 import { makeCommand } from './command.ts';
 import { immpAccountCommand } from './immp-account.ts';
+import { immpServerKeyCommand } from './immp-server-key.ts';
 
 export function immpCommand(): Command {
   const group = makeCommand('immp', 'Mail, storage, push and publish/subscribe over IMMP.', [
@@ -39,6 +40,7 @@ export function immpCommand(): Command {
     open,
     servers,
     immpAccountCommand,
+    immpServerKeyCommand,
   ];
   for (const make of all) group.addCommand(make());
   return group;

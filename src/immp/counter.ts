@@ -3,6 +3,7 @@
 import type { Endpoint } from '../net/endpoint.ts';
 import { isLoopback } from '../net/endpoint.ts';
 import { type Port, Ports } from '../net/ports.ts';
+import type { Controls } from '../post/control.ts';
 import type { Counter, Danger, House, Listening, OpenCounter } from '../post/counter.ts';
 import { controls } from './controls.ts';
 import { Federation } from './federation/federation.ts';
@@ -10,6 +11,7 @@ import { addressOwner } from './mail/from-mail.ts';
 import { Room } from './room.ts';
 import { serve } from './server.ts';
 import { type ImmpSettings, settings } from './settings.ts';
+import { openControls } from './visits.ts';
 import { openCarriage } from './xmpp/carriage.ts';
 
 export const immp: Counter<ImmpSettings> = {
@@ -71,12 +73,14 @@ class OpenImmp implements OpenCounter<ImmpSettings> {
   readonly #federation: Federation;
   readonly #ports: Ports;
   readonly #disown: () => void;
+  readonly controls: Controls<ImmpSettings>;
 
   constructor(room: Room, federation: Federation, ports: Ports, disown: () => void) {
     this.#room = room;
     this.#federation = federation;
     this.#ports = ports;
     this.#disown = disown;
+    this.controls = openControls(room);
   }
 
   get listening(): readonly Listening[] {

@@ -29,7 +29,8 @@ export async function ask({ folder, counters, openStore }: Asking, question: Que
       const desk = { post, settings: settings.counters[name], folder: await folderOf(folder, name) };
       return { controls: counter.controls ?? {}, desk: { ...desk, hostname: settings.office.name } };
     };
-    return await answerQuestion(question, post, find);
+    const keys = { folder, clock: post.clock, settings: () => settings, changed: async () => {} };
+    return await answerQuestion(question, post, keys, find);
   } finally {
     await store.close();
   }

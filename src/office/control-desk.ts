@@ -6,6 +6,7 @@ import type { Controls, Desk } from '../post/control.ts';
 import { Pins } from '../post/pins.ts';
 import type { Post } from '../post/post.ts';
 import { OfficeError } from './errors.ts';
+import { cancelKey, type KeyRollPlace, planKey, showKeys, switchKey } from './key-roll.ts';
 
 export interface Question {
   /** A counter's name, or `office`. */
@@ -24,9 +25,10 @@ export interface AskedCounter {
 export async function answerQuestion(
   { counter, name, argument }: Question,
   post: Post,
+  keys: KeyRollPlace,
   find: (counter: string) => Promise<AskedCounter | undefined>,
 ): Promise<unknown> {
-  if (counter === 'office') return answerForOffice(name, argument, post);
+  if (counter === 'office') return answerForOffice(name, argument, post, keys);
   const asked = await find(counter);
   if (asked === undefined) {
     throw new OfficeError('counter', `the counter ${counter} is not open here`, {
@@ -45,7 +47,7 @@ export async function answerQuestion(
 
 const ofPins = z.strictObject({ counter: z.string(), domain: z.string().max(253) });
 
-function answerForOffice(name: string, argument: unknown, post: Post): Promise<unknown> {
+function answerForOffice(name: string, argument: unknown, post: Post, keys: KeyRollPlace): Promise<unknown> {
   switch (name) {
     case 'pins.list': {
       const { counter } = checked(z.strictObject({ counter: z.string() }), argument);
@@ -59,6 +61,14 @@ function answerForOffice(name: string, argument: unknown, post: Post): Promise<u
       const { counter, domain } = checked(ofPins, argument);
       return new Pins(post, counter).forget(domain);
     }
+    case 'key.show':
+      return showKeys(keys);
+    case 'key.plan':
+      return planKey(keys);
+    case 'key.switch':
+      return switchKey(keys, checked(z.strictObject({ now: z.boolean() }), argument).now);
+    case 'key.cancel':
+      return cancelKey(keys);
     default:
       throw new OfficeError('control', `the office does not know the command ${name}`);
   }

@@ -11,6 +11,8 @@ export type OfficeErrorCode =
   | 'folder'
   /** The TLS key or certificate cannot be used. */
   | 'identity'
+  /** A planned change of the TLS key that cannot be begun, or not be finished yet. */
+  | 'key-roll'
   /** A backup cannot be made where it was asked for. */
   | 'backup'
   /** There is no such counter, or it cannot do this. */

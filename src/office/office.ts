@@ -136,23 +136,7 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
       (error) => ({ ok: false, reason: messageOf(error), ...about }),
     );
   };
-  const [healthAt] = started.health.listen;
-  const desks = async (name: string): Promise<AskedCounter | undefined> => {
-    const room = rooms.find(({ counter }) => counter.name === name);
-    if (room === undefined) return undefined;
-    const { identity: _, ...house } = await houseOf(room.counter, plan);
-    return {
-      controls: { ...room.counter.controls, ...room.open.controls },
-      desk: { ...house, settings: plan.settings.counters[name] },
-    };
-  };
-  const controls = await openControlSocket(folder, (question) => answerQuestion(question, post, desks), log);
-  opening.defer(() => controls.close());
-  const page = healthAt && (await openHealthPage(healthAt, health, metrics));
-  if (page) opening.defer(() => page.close());
-  countOffice(post, () => plan.identity);
-
-  const reload = async () => {
+  const takeChanges = async () => {
     const next = await makePlan(options, clock.now());
     const undo: (() => void | Promise<void>)[] = [];
     try {
@@ -170,9 +154,31 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
     plan = next;
     return needRestart(started, next.settings);
   };
+  let turn: Promise<unknown> = Promise.resolve(); // reloads, and the closing, one after the other
+  const reload = () => {
+    const done = turn.then(takeChanges);
+    turn = done.catch(() => {});
+    return done;
+  };
+
+  const [healthAt] = started.health.listen;
+  const desks = async (name: string): Promise<AskedCounter | undefined> => {
+    const room = rooms.find(({ counter }) => counter.name === name);
+    if (room === undefined) return undefined;
+    const { identity: _, ...house } = await houseOf(room.counter, plan);
+    return {
+      controls: { ...room.counter.controls, ...room.open.controls },
+      desk: { ...house, settings: plan.settings.counters[name] },
+    };
+  };
+  const keys = { folder, clock, settings: () => plan.settings, changed: reload };
+  const controls = await openControlSocket(folder, (question) => answerQuestion(question, post, keys, desks), log);
+  opening.defer(() => controls.close());
+  const page = healthAt && (await openHealthPage(healthAt, health, metrics));
+  if (page) opening.defer(() => page.close());
+  countOffice(post, () => plan.identity);
 
   const opened = opening.move();
-  let turn: Promise<unknown> = Promise.resolve(); // reloads, and the closing, one after the other
   let closed: Promise<void> | undefined;
   log.info('office.open', { counters: rooms.length, ports: listening().length });
   return {
@@ -186,11 +192,7 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
     health: page?.at,
     post,
     firstSteps: rooms.flatMap(({ counter }) => counter.firstSteps ?? []),
-    reload() {
-      const done = turn.then(reload);
-      turn = done.catch(() => {});
-      return done;
-    },
+    reload,
     close() {
       closed ??= turn.then(async () => {
         log.info('office.close');
