@@ -1,14 +1,19 @@
-// The reply blocks that a nym has left with its server: each is used once, whatever happens.   spec: mixminion-nym 5
+// The reply blocks that a nym has left with its server: each is used once, whatever happens. Those that expire at the same time lie
+// together in bundles, since a block alone fills half a page of the store and wastes the other half.   spec: mixminion-nym 5
 
+import { toHex } from '../../base/bytes.ts';
 import { DAY, HOUR, SECOND } from '../../base/time.ts';
-import { parseSurb, type Surb, surbDigest, writeSurb } from '../../mixminion/packet/surb.ts';
+import { parseSurbs, type Surb, surbDigest, writeSurb } from '../../mixminion/packet/surb.ts';
 import type { Post } from '../../post/post.ts';
 
 /** Of one nym. */
 const MAX_STOCK = 1000;
 /** A reply block needs this long to be of use. */
 const LEAST_LIFE = 3 * HOUR;
-const PREFIX = 'surb/';
+/** Blocks of a bundle, which is written anew for each that is taken from it. */
+const MAX_BUNDLE = 12;
+const PREFIX = 'surbs/';
+const MARK = 8;
 const SPENT = 'nym/spent';
 
 export interface Added {
@@ -17,84 +22,119 @@ export interface Added {
   readonly refused: readonly ('expires' | 'known' | 'too-many')[];
 }
 
-export class SurbStock {
-  readonly #post: Pick<Post, 'store' | 'clock'>;
+/** What the name of a bundle says, `surbs/SECONDS/COUNT/MARK`: sorted by the time of expiry, and counted without being read. */
+interface Bundle {
+  readonly name: string;
+  /** Seconds since 1970 UTC. */
+  readonly useBy: number;
+  readonly count: number;
+}
 
-  constructor(post: Pick<Post, 'store' | 'clock'>) {
+export class SurbStock {
+  readonly #post: Pick<Post, 'store' | 'clock' | 'random'>;
+
+  constructor(post: Pick<Post, 'store' | 'clock' | 'random'>) {
     this.#post = post;
   }
 
   /** How many can be used now. */
   async count(owner: string): Promise<number> {
-    return (await this.#names(owner)).length;
+    return sum(await this.#bundles(owner));
   }
 
   async add(owner: string, surbs: readonly Surb[]): Promise<Added> {
     const { store, clock } = this.#post;
-    const held = new Set(await this.#names(owner));
+    const held = await this.#digests(owner);
     const refused: Added['refused'][number][] = [];
-    let added = 0;
+    const taken: Surb[] = [];
     for (const surb of surbs) {
-      const name = nameOf(surb);
-      const known = held.has(name) || (await store.seen.has(SPENT, keyOf(name)));
+      const digest = surbDigest(surb);
+      const known = held.has(digest) || (await store.seen.has(SPENT, Buffer.from(digest, 'hex')));
       if (surb.useBy * SECOND < clock.now() + LEAST_LIFE) refused.push('expires');
       else if (known) refused.push('known');
       else if (held.size >= MAX_STOCK) refused.push('too-many');
       else {
-        await store.documents.put(owner, name, writeSurb(surb));
-        held.add(name);
-        added += 1;
+        taken.push(surb);
+        held.add(digest);
       }
     }
-    return { added, refused };
+    for (const [useBy, together] of Map.groupBy(taken, (surb) => surb.useBy)) {
+      for (let at = 0; at < together.length; at += MAX_BUNDLE) {
+        await this.#put(owner, useBy, together.slice(at, at + MAX_BUNDLE));
+      }
+    }
+    return { added: taken.length, refused };
   }
 
   /**
-   * Takes `count` reply blocks, those that expire first; undefined, and none taken, when there are not as many. They are
+   * Takes `count` reply blocks, those that expire first; undefined when there are not as many, and none is taken then. They are
    * marked as spent before this resolves, so no crash brings one back.   spec: mixminion-nym 5
    */
   async spend(owner: string, count: number): Promise<Surb[] | undefined> {
-    const { store } = this.#post;
-    const surbs: Surb[] = [];
-    for (const name of await this.#names(owner)) {
-      if (surbs.length === count) break;
-      const block = await store.documents.get(owner, name);
-      if (block === undefined) continue;
-      const { surb } = parseSurb(block.value);
-      const [fresh] = await store.seen.add(SPENT, [keyOf(name)], surb.useBy * SECOND + DAY);
-      await store.documents.remove(owner, name);
-      if (fresh) surbs.push(surb); // else a crash came between the mark and the removal: it may have been used
+    const bundles = await this.#bundles(owner);
+    if (sum(bundles) < count) return undefined;
+    const spent: Surb[] = [];
+    for (const bundle of bundles) {
+      if (spent.length === count) break;
+      let rest = await this.#read(owner, bundle);
+      while (rest.length > 0 && spent.length < count) {
+        const taken = rest.slice(0, count - spent.length);
+        rest = rest.slice(taken.length);
+        const keys = taken.map((surb) => Buffer.from(surbDigest(surb), 'hex'));
+        const fresh = await this.#post.store.seen.add(SPENT, keys, bundle.useBy * SECOND + DAY);
+        spent.push(...taken.filter((_, place) => fresh[place])); // others were spent before a crash: they may have been used
+      }
+      if (rest.length > 0) await this.#put(owner, bundle.useBy, rest);
+      await this.#post.store.documents.remove(owner, bundle.name);
     }
-    return surbs.length === count ? surbs : undefined;
+    return spent.length === count ? spent : undefined;
   }
 
   async forget(owner: string): Promise<void> {
-    for (const name of await this.#all(owner)) await this.#post.store.documents.remove(owner, name);
+    for (const { name } of await this.#all(owner)) await this.#post.store.documents.remove(owner, name);
+  }
+
+  async #put(owner: string, useBy: number, surbs: readonly Surb[]): Promise<void> {
+    const { store, random } = this.#post;
+    const name = `${PREFIX}${String(useBy).padStart(10, '0')}/${surbs.length}/${toHex(random.bytes(MARK))}`;
+    await store.documents.put(owner, name, Buffer.concat(surbs.map(writeSurb)));
+  }
+
+  async #read(owner: string, { name }: Bundle): Promise<Surb[]> {
+    const found = await this.#post.store.documents.get(owner, name);
+    return found === undefined ? [] : parseSurbs(found.value);
+  }
+
+  async #digests(owner: string): Promise<Set<string>> {
+    const digests = new Set<string>();
+    for (const bundle of await this.#bundles(owner)) {
+      for (const surb of await this.#read(owner, bundle)) digests.add(surbDigest(surb));
+    }
+    return digests;
   }
 
   /** Those that can still be used, the first to expire first; the others are cleared away. */
-  async #names(owner: string): Promise<string[]> {
+  async #bundles(owner: string): Promise<Bundle[]> {
     const least = this.#post.clock.now() + LEAST_LIFE;
-    const [usable, old]: [string[], string[]] = [[], []];
-    for (const name of await this.#all(owner)) (useByOf(name) >= least ? usable : old).push(name);
-    for (const name of old) await this.#post.store.documents.remove(owner, name);
-    return usable.sort();
+    const usable: Bundle[] = [];
+    for (const bundle of await this.#all(owner)) {
+      if (bundle.useBy * SECOND >= least) usable.push(bundle);
+      else await this.#post.store.documents.remove(owner, bundle.name);
+    }
+    return usable.sort((a, b) => a.useBy - b.useBy);
   }
 
-  async #all(owner: string): Promise<string[]> {
-    return (await this.#post.store.documents.list(owner)).filter((name) => name.startsWith(PREFIX));
+  async #all(owner: string): Promise<Bundle[]> {
+    const names = await this.#post.store.documents.list(owner);
+    return names.filter((name) => name.startsWith(PREFIX)).map(bundleOf);
   }
 }
 
-/** `surb/SECONDS/DIGEST`: sorted by the time of expiry. */
-function nameOf(surb: Surb): string {
-  return `${PREFIX}${String(surb.useBy).padStart(10, '0')}/${surbDigest(surb)}`;
+function bundleOf(name: string): Bundle {
+  const [useBy, count] = name.slice(PREFIX.length).split('/').map(Number);
+  return { name, useBy: useBy ?? 0, count: count ?? 0 };
 }
 
-function useByOf(name: string): number {
-  return Number(name.slice(PREFIX.length, PREFIX.length + 10)) * SECOND;
-}
-
-function keyOf(name: string): Buffer {
-  return Buffer.from(name.slice(PREFIX.length + 11), 'hex');
+function sum(bundles: readonly Bundle[]): number {
+  return bundles.reduce((total, { count }) => total + count, 0);
 }
