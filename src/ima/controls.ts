@@ -5,10 +5,12 @@ import { z } from 'zod';
 import { type Controls, control, type Desk } from '../post/control.ts';
 import { ImaError } from './errors.ts';
 import { Lists } from './lists/manager.ts';
+import { listsInStore } from './lists/records.ts';
 import { Accounts, mirrorOf } from './office/accounts.ts';
 import { hostpartsOf, MAILBOXES } from './office/office.ts';
 import type { ImaSettings } from './settings.ts';
 import { AUTH_WAYS, hashPassword } from './users/users.ts';
+import { isAddress } from './wire/names.ts';
 
 type ImaDesk = Desk<ImaSettings>;
 
@@ -22,8 +24,10 @@ const key = z
 const accountsOf = ({ post, folder, settings, hostname }: ImaDesk) =>
   new Accounts(post, join(folder, MAILBOXES), () => hostpartsOf(settings, hostname));
 
+const recordsOf = ({ post }: ImaDesk) => listsInStore(post.store.documents);
 /** Nothing is sent from here. */
-const listsOf = ({ post }: ImaDesk) => new Lists({ post, send: async () => {} });
+const listsOf = (desk: ImaDesk) =>
+  new Lists({ records: recordsOf(desk), clock: desk.post.clock, random: desk.post.random, send: async () => {} });
 
 export const controls: Controls<ImaSettings> = {
   'account.add': control(
@@ -88,12 +92,16 @@ export const controls: Controls<ImaSettings> = {
   'list.add': control(
     z.strictObject({ address, posting: z.enum(['subscribers', 'anyone']).default('subscribers') }),
     async (desk, asked) => {
-      await listsOf(desk).add(asked.address, asked.posting);
+      const { address, posting } = asked;
+      if (!isAddress(address)) throw new ImaError('usage', `${address} is no address`);
+      const added = await recordsOf(desk).add({ address, posting, subscribers: [], pending: [] });
+      if (!added) throw new ImaError('exists', `there is a list ${address} already`);
       return { address: asked.address };
     },
   ),
   'list.remove': control(z.strictObject({ address }), async (desk, asked) => {
-    await listsOf(desk).remove(asked.address);
+    if (!(await recordsOf(desk).remove(asked.address)))
+      throw new ImaError('unknown', `there is no list ${asked.address}`);
     return { address: asked.address };
   }),
   'list.subscribe': control(z.strictObject({ address, subscriber: address }), async (desk, asked) => {
@@ -105,9 +113,9 @@ export const controls: Controls<ImaSettings> = {
     return { address: asked.address, subscribers };
   }),
   'list.show': control(z.strictObject({ address }), async (desk, asked) => {
-    const list = await listsOf(desk).get(asked.address);
+    const list = await recordsOf(desk).get(asked.address);
     if (list === undefined) throw new ImaError('unknown', `there is no list ${asked.address}`);
     return { address: list.address, posting: list.posting, subscribers: list.subscribers };
   }),
-  'list.list': control(z.strictObject({}), (desk) => listsOf(desk).list()),
+  'list.list': control(z.strictObject({}), (desk) => recordsOf(desk).addresses()),
 };

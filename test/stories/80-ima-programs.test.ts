@@ -35,7 +35,7 @@ async function script(name: string, text: string): Promise<string> {
 async function folderWith(name: string, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = join(world.folder, name);
   await mkdir(folder, { recursive: true });
-  for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text);
+  for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text, { mode: 0o600 });
   return folder;
 }
 
@@ -221,7 +221,7 @@ describe.each([
   ['exit 3', undefined],
 ])('server-receive with a shell script for a handler: %s', (line, final) => {
   test(`the sender hears ${final ?? 'nothing more'}`, async () => {
-    const { externalHandler } = await import('../../src/ima/programs/receive.ts');
+    const { commandFor } = await import('../../src/ima/programs/command.ts');
     const { clientAs } = await import('../support/ima.ts');
     const { letterOf } = await import('../../src/ima/letter.ts');
     const { systemClock } = await import('../../src/base/time.ts');
@@ -230,7 +230,7 @@ describe.each([
       `cat > ${json(join(world.folder, 'handled'))}; echo "from $IMA_SENDER"; ${line}`,
     );
     await using server = await openReceiver(world, 'b.test', {
-      handle: externalHandler([file], { clock: systemClock }),
+      handle: commandFor(file, { clock: systemClock }),
     });
     const client = await clientAs(world, { host: 'b.test', port: server.port, as: 'a.test' });
     const letter = letterOf(SAMPLE);
@@ -279,7 +279,7 @@ test('fetch-mail and server-send-mail can be stood in for by openssl and a scrip
 });
 
 test('every program explains its options, and refuses unknown ones', async () => {
-  const { programSettings } = await import('../../src/ima/settings.ts');
+  const { programSettings } = await import('../../src/ima/programs/settings.ts');
   await Promise.all(
     Object.keys(programSettings).map(async (name) => {
       const { code, out } = await runImaProgram(name, ['--print-config']);

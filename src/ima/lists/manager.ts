@@ -1,73 +1,45 @@
-// `builtin:list`: takes posts, wishes to subscribe and their confirmations, for the lists that an office keeps.   spec: ima 2.6
+// `builtin:list`: takes posts, wishes to subscribe and their confirmations.   spec: ima 2.6
 
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import { type Clock, DAY } from '../../base/time.ts';
-import { Turns } from '../../base/turns.ts';
-import type { Post } from '../../post/post.ts';
 import { compose } from '../compose.ts';
 import { ImaError } from '../errors.ts';
 import type { Letter } from '../letter.ts';
-import { isAddress, sameForm, splitAddress } from '../wire/names.ts';
-import { cameFrom, certainWriter, copiesFor, listForm, type MailList, mayPost, readListAddress } from './list.ts';
+import { sameForm, splitAddress } from '../wire/names.ts';
+import { readListAddress } from './addresses.ts';
+import { cameFrom, certainWriter, copiesFor, type MailList, mayPost } from './list.ts';
+import type { ListRecords } from './records.ts';
 
-const OWNER = 'ima/lists';
 const CONFIRM_TIME = 7 * DAY;
 const MAX_PENDING = 1000;
 const MAX_SUBSCRIBERS = 20_000;
 const TOKEN = 16;
 
 export interface ListTools {
-  readonly post: Pick<Post, 'store'> & { readonly clock: Clock; readonly random: Random };
+  readonly records: ListRecords;
+  readonly clock: Clock;
+  readonly random: Random;
   /** server-send-mail; its lines go to `say`. */
   send(letter: Letter, say: (line: string) => Promise<void>): Promise<unknown>;
 }
 
 export class Lists {
   readonly #tools: ListTools;
-  readonly #turns = new Turns();
 
   constructor(tools: ListTools) {
     this.#tools = tools;
   }
 
-  async get(address: string): Promise<MailList | undefined> {
-    const document = await this.#tools.post.store.documents.get(OWNER, sameForm(address));
-    return document && listForm.parse(JSON.parse(document.value.toString()));
-  }
-
   /** The list that takes mail for this address, itself or one of its commands; undefined when there is none. */
   async taking(address: string): Promise<string | undefined> {
     const read = readListAddress(address);
-    return read && (await this.get(read.list)) ? read.list : undefined;
-  }
-
-  list(): Promise<string[]> {
-    return this.#tools.post.store.documents.list(OWNER);
-  }
-
-  /** Throws ImaError `exists`, `usage`. */
-  async add(address: string, posting: MailList['posting']): Promise<void> {
-    if (!isAddress(address)) throw new ImaError('usage', `${address} is no address`);
-    const list: MailList = { address, posting, subscribers: [], pending: [] };
-    const added = await this.#tools.post.store.documents.put(OWNER, sameForm(address), octets(list), 0);
-    if (added === undefined) throw new ImaError('exists', `there is a list ${address} already`);
+    return read && (await this.#tools.records.get(read.list)) ? read.list : undefined;
   }
 
   /** Throws ImaError `unknown`. */
-  async remove(address: string): Promise<void> {
-    if (!(await this.#tools.post.store.documents.remove(OWNER, sameForm(address)))) throw none(address);
-  }
-
-  /** Throws ImaError `unknown`. */
-  change(address: string, change: (list: MailList) => MailList): Promise<MailList> {
-    return this.#turns.take(sameForm(address), async () => {
-      const list = await this.get(address);
-      if (list === undefined) throw none(address);
-      const changed = change(list);
-      await this.#tools.post.store.documents.put(OWNER, sameForm(address), octets(changed));
-      return changed;
-    });
+  async change(address: string, change: (list: MailList) => MailList): Promise<MailList> {
+    return (await this.#tools.records.change(address, change)) ?? none(address);
   }
 
   subscribe(address: string, subscriber: string): Promise<MailList> {
@@ -83,9 +55,9 @@ export class Lists {
 
   /** What the list does with a message for one of its addresses; true when it took it. */
   async handle(name: string, address: string, letter: Letter, say: (line: string) => Promise<void>): Promise<boolean> {
-    const list = await this.get(name);
+    const list = await this.#tools.records.get(name);
     const read = readListAddress(address);
-    if (list === undefined || read === undefined) throw none(name);
+    if (list === undefined || read === undefined) return none(name);
     if (cameFrom(letter.head, list.address)) throw new ImaError('refused', 'this came from the list itself');
     switch (read.mail.kind) {
       case 'bounce':
@@ -108,7 +80,7 @@ export class Lists {
     letter: Letter,
     say: (line: string) => Promise<void>,
   ): Promise<boolean> {
-    const { clock, random } = this.#tools.post;
+    const { clock, random } = this.#tools;
     const writer = certainWriter(letter.head);
     if (writer === undefined) throw new ImaError('refused', 'who wrote this is not certain');
     const token = toHex(random.bytes(TOKEN));
@@ -137,7 +109,7 @@ export class Lists {
   }
 
   async #confirm(list: MailList, token: string): Promise<boolean> {
-    const now = this.#tools.post.clock.now();
+    const now = this.#tools.clock.now();
     const given = Buffer.from(token);
     const found = list.pending.find((one) => one.until > now && equalBytes(Buffer.from(one.token), given));
     if (found === undefined) throw new ImaError('unknown', 'nothing waits for this confirmation');
@@ -155,10 +127,6 @@ function without(list: MailList, subscriber: string): MailList {
   return { ...list, subscribers: list.subscribers.filter((address) => sameForm(address) !== sameForm(subscriber)) };
 }
 
-function octets(list: MailList): Buffer {
-  return Buffer.from(JSON.stringify(list));
-}
-
-function none(address: string): ImaError {
-  return new ImaError('unknown', `there is no list ${address}`);
+function none(address: string): never {
+  throw new ImaError('unknown', `there is no list ${address}`);
 }

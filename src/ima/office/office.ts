@@ -14,15 +14,15 @@ import { sharedMailboxes } from '../imrp/reading.ts';
 import { handleIncoming, isOurs, type Outcome, type Runner, type Seen } from '../incoming.ts';
 import type { HeldLetter, Letter } from '../letter.ts';
 import { Lists } from '../lists/manager.ts';
+import { listsInStore } from '../lists/records.ts';
 import { INBOX, makeFolder } from '../mailbox/layout.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import { mailboxPath } from '../mailbox/place.ts';
 import { roomOf } from '../mailbox/room.ts';
+import { commandFor } from '../programs/command.ts';
 import { readTable } from '../programs/handle-incoming-mail.ts';
-import { externalHandler } from '../programs/receive.ts';
 import { runnerOf } from '../routing/builtins.ts';
 import { RoutingTable } from '../routing/table.ts';
-import { splitWords } from '../routing/words.ts';
 import { failureLines, type Sent, send } from '../sending/send.ts';
 import type { ImaSettings } from '../settings.ts';
 import { fromMail } from '../translate/from-mail.ts';
@@ -76,7 +76,11 @@ export class ImaOffice {
     this.folder = folder;
     this.#standing = standing;
     this.accounts = new Accounts(post, join(folder, MAILBOXES), () => this.#standing.hostparts);
-    this.lists = new Lists({ post, send: (letter, say) => this.send(letter, say) });
+    this.lists = new Lists({
+      records: listsInStore(post.store.documents),
+      ...{ clock: post.clock, random: post.random },
+      send: (letter, say) => this.handOver(letter, say),
+    });
     this.mirror = new Mirror(post);
     this.mailboxAt = sharedMailboxes(post);
     const count = post.metrics.counter('postern_ima_total', 'What came of messages and commands of IMA', ['outcome']);
@@ -130,7 +134,7 @@ export class ImaOffice {
     const external =
       received.handler === ''
         ? undefined
-        : externalHandler(splitWords(received.handler), { clock: this.post.clock, signal: this.#stop.signal });
+        : commandFor(received.handler, { clock: this.post.clock, signal: this.#stop.signal });
     return {
       ...{ trust, hostparts, clock: this.post.clock, host: this.host, folder: undefined },
       maxSize: received.max_size,
@@ -165,14 +169,17 @@ export class ImaOffice {
     return 1;
   }
 
+  /** Whatever users and lists send, to the program for it: our own, or what stands in its place. */
+  async handOver(letter: Letter, say: (line: string) => Promise<void>): Promise<number | undefined> {
+    const { handler } = this.#standing.settings.submission;
+    if (handler === '') return this.send(letter, say);
+    const { clock } = this.post;
+    return commandFor(handler, { clock, signal: this.#stop.signal })(letter, undefined, say);
+  }
+
   /** What a user hands in.   spec: ima 2.9 */
   async submit(user: User, letter: HeldLetter, say: (line: string) => Promise<void>): Promise<number | undefined> {
-    const { handler } = this.#standing.settings.submission;
-    const { clock } = this.post;
-    const status =
-      handler === ''
-        ? await this.send(letter, say)
-        : await externalHandler(splitWords(handler), { clock, signal: this.#stop.signal })(letter, undefined, say);
+    const status = await this.handOver(letter, say);
     if (user.keepSent && status !== 1 && status !== undefined) {
       const mailbox = this.mailboxAt(user.mailbox);
       await mailbox.make();

@@ -5,21 +5,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { toHex } from '../../base/bytes.ts';
 import { syncFolder } from '../../base/files.ts';
-import { DAY, HOUR, MINUTE } from '../../base/time.ts';
 import { Outbound } from '../../post/outbound.ts';
 import type { Post } from '../../post/post.ts';
-import type { RetrySchedule } from '../../post/retry.ts';
-import { compose } from '../compose.ts';
 import { type Letter, letterFile, octetsOf } from '../letter.ts';
 import { failureLines, type Sent } from '../sending/send.ts';
-import { type Header, headerOf, senderOf } from '../wire/message.ts';
+import { FIRST_WAIT, noticeOf, SCHEDULE } from '../sending/waiting.ts';
 
 const QUEUE = 'ima/send';
-const REPORT = 'x-ima-report';
-const SCHEDULE: RetrySchedule = {
-  waits: [5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR],
-  patience: 5 * DAY,
-};
 const jobForm = z.strictObject({ file: z.string(), failures: z.array(z.string()) });
 
 export interface SendingQueue {
@@ -66,24 +58,9 @@ export async function openQueue(
     },
   });
 
-  /** Never for a bounce.   spec: ima 2.10 */
   async function bounce(letter: Letter, failures: readonly string[]): Promise<void> {
-    if (headerOf(letter.head, REPORT) !== undefined) return;
-    const reports: Header[] = failures
-      .slice(0, 100)
-      .map((line) => ({ name: REPORT, value: line.replace(/^FAIL /, 'failed ') }));
-    const text = `Your message could not be delivered:\n\n${failures.map((line) => `  ${line.replace(/^FAIL /, '')}\n`).join('')}`;
-    const notice = compose(
-      {
-        from: `postmaster@${host()}`,
-        to: [senderOf(letter.head)],
-        subject: 'Not delivered',
-        references: [letter.head.id],
-        extra: reports.length > 0 ? reports : [{ name: REPORT, value: 'failed' }],
-        parts: [{ role: 'body', type: 'text/plain', content: Buffer.from(text) }],
-      },
-      post,
-    );
+    const notice = noticeOf(letter, failures, { host: host(), clock: post.clock, random: post.random });
+    if (notice === undefined) return;
     const sent = await send(notice, async () => {});
     if (sent.kind === 'not-sent' && sent.failures.every(({ temporary }) => temporary)) await push(notice, []);
   }
@@ -96,7 +73,7 @@ export async function openQueue(
       await file.sync();
     }
     await syncFolder(files);
-    await outbound.push(name, jobOf(name, failures), post.clock.now() + 5 * MINUTE);
+    await outbound.push(name, jobOf(name, failures), post.clock.now() + FIRST_WAIT);
   }
 
   return { push, start: () => outbound.start(), close: (grace) => outbound.stop(grace) };

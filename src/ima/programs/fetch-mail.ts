@@ -7,14 +7,16 @@ import { ImaError } from '../errors.ts';
 import { ImrpClient } from '../imrp/client.ts';
 import { fetchMailbox } from '../imrp/fetching.ts';
 import { placesOf } from '../sending/places.ts';
-import { loadCertificate, loadTrust } from '../trust/load.ts';
+import { loadTrust } from '../trust/load.ts';
 import { dialIma } from '../trust/peer.ts';
 import type { Program } from './program.ts';
+import { readKeyPair, refuseOpenSecret } from './secrets.ts';
 
 export const fetchMail: Program<'fetch-mail'> = {
   name: 'fetch-mail',
   about: 'Copies your mailbox on a server into a local directory, and brings both into step.',
   usage: '[--delete]',
+  example: 'fetch-mail --config ~/.config/fetch-mail.toml',
   options: { delete: { type: 'boolean' } },
   optionHelp: [['--delete', 'delete on the server what was fetched']],
   async run({ settings, values, clock, random, say }) {
@@ -22,7 +24,8 @@ export const fetchMail: Program<'fetch-mail'> = {
     if (host === '' || user === '') throw new ImaError('usage', 'set `host` and `user` in fetch-mail_config.toml');
     const at = parseEndpoint(host);
     const name = settings.name || (at?.host ?? host);
-    const own = settings.cert === '' ? undefined : await loadCertificate(settings);
+    const own = settings.cert === '' ? undefined : await readKeyPair(settings);
+    if (password_file !== '') await refuseOpenSecret(password_file);
     const trust = await loadTrust(settings);
     const places = at ? [at] : await placesOf(host, 'imrp', { resolver: systemResolver, random, fixed: new Map() });
     const to: Endpoint | undefined = places[0];

@@ -11,7 +11,7 @@ export const giveRecipient: Program<'server-give-recipient'> = {
   about:
     'Stores a message in a mailbox directory, its attachments apart. The message is read from FILE, or from standard input.',
   usage: 'INBOX [FILE]',
-  defaults: { max_bytes: 0, max_messages: 0 },
+  example: 'server-give-recipient /var/mail/ima/b.example/bob/inbox < message',
   async run({ positionals: [inbox, file], settings, stdin, clock, random }) {
     if (inbox === undefined) throw new ImaError('usage', 'which inbox? server-give-recipient INBOX [FILE]');
     await using letter = await letterFromInput(file, stdin);

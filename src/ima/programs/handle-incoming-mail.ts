@@ -14,22 +14,25 @@ import { mailboxPath } from '../mailbox/place.ts';
 import { roomOf } from '../mailbox/room.ts';
 import { type Builtin, runnerOf } from '../routing/builtins.ts';
 import { parseTable, type RoutingTable } from '../routing/table.ts';
-import type { SettingsOf } from '../settings.ts';
+import { commandFor, SENDER_VARIABLE } from './command.ts';
 import { letterFromInput } from './input.ts';
+import { becomeUser } from './privileges.ts';
 import type { Call, Program } from './program.ts';
+import type { SettingsOf } from './settings.ts';
 
 const SEEN_TIME = 7 * DAY; // spec: ima 2.3
-/** By which server-receive says whose certificate came with the message. */
-export const SENDER_VARIABLE = 'IMA_SENDER';
 
 type Settings = SettingsOf<'server-handle-incoming-mail'>;
+type Tools = Pick<Call<unknown>, 'clock' | 'random' | 'signal'>;
 
 export const handleIncomingMail: Program<'server-handle-incoming-mail'> = {
   name: 'server-handle-incoming-mail',
   about:
     'Gives a message to the command of each recipient. The message is read from FILE, or from standard input. Exit: 0 all took it, 1 nobody, 2 some.',
   usage: '[FILE]',
+  example: 'server-handle-incoming-mail --config /etc/postern/handle.toml message',
   async run(call) {
+    becomeUser(call.settings.user, call.complain);
     await using letter = await letterFromInput(call.positionals[0], call.stdin);
     return handleWith(call.settings, letter, process.env[SENDER_VARIABLE] || undefined, call);
   },
@@ -40,14 +43,22 @@ export async function handleWith(
   settings: Settings,
   letter: Letter,
   sender: string | undefined,
-  tools: Pick<Call<unknown>, 'clock' | 'random' | 'signal'> & { say(line: string): Promise<void> },
+  tools: Tools & { say(line: string): Promise<void> },
 ): Promise<Outcome> {
   const { clock, random, signal, say } = tools;
   const give: Builtin = async ({ args: [inbox = ''], letter: copy }) => {
     await new MailFolder(inbox, { clock, random }).deliver(copy, { room: roomOf(settings) });
     return true;
   };
-  const builtins = { 'give-recipient': give };
+  const list: Builtin = async ({ args: [name = ''], address, letter: post, line }) => {
+    const [{ Lists }, { listsInFolder }] = await Promise.all([
+      import('../lists/manager.ts'),
+      import('../lists/records.ts'),
+    ]);
+    const lists = new Lists({ records: listsInFolder(settings.lists), clock, random, send: senderOf(settings, tools) });
+    return lists.handle(name, address, post, (text) => line(Buffer.from(text)));
+  };
+  const builtins = { 'give-recipient': give, list };
   return handleIncoming({
     letter,
     sender,
@@ -58,6 +69,15 @@ export async function handleWith(
     run: runnerOf({ builtins, clock, signal, mailboxOf: (address) => mailboxPath(settings.mailboxes, address) }),
     say,
   });
+}
+
+/** What lists write goes to server-send-mail, or to what stands in its place.   spec: ima 2.6 */
+function senderOf({ sender, send_config }: Settings, tools: Tools) {
+  return async (letter: Letter, say: (line: string) => Promise<void>): Promise<number | undefined> => {
+    if (sender !== '') return commandFor(sender, tools)(letter, undefined, say);
+    const [{ sendWith }, { settingsFor }] = await Promise.all([import('./send-mail.ts'), import('./program.ts')]);
+    return sendWith(await settingsFor('server-send-mail', send_config), letter, { ...tools, say });
+  };
 }
 
 /** Throws ImaError `table`. */

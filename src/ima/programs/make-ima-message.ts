@@ -21,7 +21,8 @@ const TYPES: Readonly<Record<string, string>> = {
 export const makeImaMessage: Program<'make-ima-message'> = {
   name: 'make-ima-message',
   about: 'Writes a message for server-send-mail to standard output.',
-  defaults: {},
+  example:
+    'make-ima-message --from ann@a.example --to bob@b.example --subject Tomorrow --attach map.png < text | server-send-mail',
   usage: '--from ADDRESS --to ADDRESS[,ADDRESS] [OPTIONS]',
   options: {
     from: { type: 'string' },

@@ -1,12 +1,15 @@
 // What one of the suite's programs is, and how it is run alone: its own configuration file, standard input and output, its exit status.
 // spec: ima 1.3, 2.12
 
-import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { messageOf, PosternError } from '../../base/errors.ts';
+import type { ZodType } from 'zod';
+import { codeOf, messageOf, PosternError } from '../../base/errors.ts';
 import { type Random, systemRandom } from '../../base/random.ts';
 import { type Clock, systemClock } from '../../base/time.ts';
-import type { ProgramName, SettingsOf } from '../settings.ts';
+import { ImaError } from '../errors.ts';
+import { readSettings } from './kinds.ts';
+import { type ProgramName, programSettings, type SettingsOf } from './settings.ts';
 
 /** Before a program did anything: it was called wrongly. The same status as any failure, as the contract has no other. */
 const FAILED = 1;
@@ -32,8 +35,8 @@ export interface Program<Name extends ProgramName> {
   /** Behind the name: `INBOX [FILE]`. */
   readonly usage: string;
   readonly options?: ParseArgsOptionsConfig;
-  /** All settings where there is no file of them: what reads one takes longer to load than such a program to run. */
-  readonly defaults?: SettingsOf<Name>;
+  /** A whole command line, or several. */
+  readonly example: string;
   /** What the options are for, for --help. */
   readonly optionHelp?: readonly (readonly [option: string, about: string])[];
   /** Gives the exit status. What it throws is said on standard error, and the status is 1. */
@@ -77,10 +80,7 @@ export async function runAlone<Name extends ProgramName>(
       return 0;
     }
     const named = values['config'];
-    const settings =
-      program.defaults !== undefined && named === undefined && !existsSync(fileOf(program.name))
-        ? program.defaults
-        : await settingsFor(program.name, typeof named === 'string' ? named : undefined);
+    const settings = await settingsFor(program.name, typeof named === 'string' ? named : undefined);
     return await program.run({
       ...{ positionals, values, settings, stdin, signal, say, complain },
       clock: systemClock,
@@ -93,19 +93,42 @@ export async function runAlone<Name extends ProgramName>(
   }
 }
 
-/** The settings of a program from the file named, the one of its own name in the working directory, or the defaults. */
-export async function settingsFor<Name extends ProgramName>(name: Name, named?: string): Promise<SettingsOf<Name>> {
-  const { programSettings } = await import('../settings.ts');
-  const schema = programSettings[name];
-  const file = named ?? fileOf(name);
-  if (named === undefined && !existsSync(file)) return schema.parse({}) as SettingsOf<Name>;
-  const { readConfigFile } = await import('../../post/config-file.ts');
-  const { z } = await import('zod');
-  const { settings } = await readConfigFile({
-    file,
-    schema: z.strictObject({ [name]: (schema as import('zod').ZodType).prefault({}) }),
+/**
+ * The settings of a program from the file named, the one of its own name in the working directory, or the defaults. Throws ConfigError with
+ * all that is wrong in the file.
+ */
+export async function settingsFor<Name extends ProgramName>(name: Name, named = ''): Promise<SettingsOf<Name>> {
+  const file = named || fileOf(name);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (named === '' && codeOf(error) === 'ENOENT') return '';
+    throw new ImaError('usage', `cannot read the configuration: ${messageOf(error)}`, { cause: error });
   });
-  return (settings as Record<string, unknown>)[name] as SettingsOf<Name>;
+  return ((await readQuickly(name, text)) ?? (await readWithCare(name, text, file))) as SettingsOf<Name>;
+}
+
+/** Undefined when anything is wrong. */
+async function readQuickly(name: ProgramName, text: string): Promise<object | undefined> {
+  if (text === '') return readSettings(programSettings[name], {});
+  try {
+    const { parse } = await import('smol-toml');
+    const { [name]: table = {}, ...others } = parse(text);
+    return Object.keys(others).length === 0 && typeof table === 'object'
+      ? readSettings(programSettings[name], table)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readWithCare(name: ProgramName, text: string, file: string): Promise<object> {
+  const { readConfig } = await import('../../post/config-file.ts');
+  const { settings } = readConfig(text, { file, schema: await schemaOf(name) });
+  return settings[name] ?? {};
+}
+
+async function schemaOf(name: ProgramName): Promise<ZodType<Record<string, object>>> {
+  const [{ z }, { tableOf }] = await Promise.all([import('zod'), import('../settings.ts')]);
+  return z.strictObject({ [name]: tableOf(programSettings[name]) });
 }
 
 function fileOf(name: ProgramName): string {
@@ -113,22 +136,18 @@ function fileOf(name: ProgramName): string {
 }
 
 async function template(name: ProgramName): Promise<string> {
-  const { programSettings } = await import('../settings.ts');
   const { writeConfig } = await import('../../post/config-template.ts');
-  const { settingTable } = await import('../../post/setting-tables.ts');
-  const { z } = await import('zod');
   const head = `# Settings of ${name}. Each is shown at its default; take the # away to change it.`;
-  const schema = z.strictObject({ [name]: settingTable(programSettings[name] as never, '') });
-  return writeConfig(head, schema).trimEnd();
+  return writeConfig(head, await schemaOf(name)).trimEnd();
 }
 
-function helpOf({ name, about, usage, optionHelp = [] }: Program<ProgramName>): string {
+function helpOf({ name, about, usage, example, optionHelp = [] }: Program<ProgramName>): string {
   const options = [
     ...optionHelp,
     ['--config FILE', `its configuration; ${name}_config.toml where it runs when not given`],
-    ['--print-config', 'write all settings with what they mean, and end'],
+    ['--print-config', 'write all settings with what they mean, for a file of them'],
   ] as const;
   const width = Math.max(...options.map(([option]) => option.length));
   const lines = options.map(([option, text]) => `  ${option.padEnd(width)}  ${text}`);
-  return [`${name} ${usage}`.trimEnd(), '', about, '', ...lines].join('\n');
+  return [`${name} ${usage}`.trimEnd(), '', about, '', ...lines, '', 'Example:', `  ${example}`].join('\n');
 }

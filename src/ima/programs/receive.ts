@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import { formatEndpoint } from '../../net/endpoint.ts';
 import { Ports } from '../../net/ports.ts';
 import { Receiver, type Receiving } from '../imdp/receiving.ts';
-import type { HeldLetter } from '../letter.ts';
-import { splitWords } from '../routing/words.ts';
-import { runProgram } from '../running.ts';
-import { loadCertificate, loadTrust } from '../trust/load.ts';
+import { loadTrust } from '../trust/load.ts';
 import { ASK_FOR_CERTIFICATE } from '../trust/peer.ts';
-import { handleWith, readTable, SENDER_VARIABLE } from './handle-incoming-mail.ts';
+import { commandFor } from './command.ts';
+import { handleWith, readTable } from './handle-incoming-mail.ts';
+import { becomeUser } from './privileges.ts';
 import { type Call, type Program, settingsFor } from './program.ts';
+import { readKeyPair } from './secrets.ts';
 
 const GRACE = 4000;
 
@@ -18,9 +18,10 @@ export const receive: Program<'server-receive'> = {
   name: 'server-receive',
   about: 'Takes mail from other servers (IMDP) and gives each message to the handler.',
   usage: '',
+  example: 'server-receive --config /etc/postern/server-receive.toml',
   async run(call) {
     const { settings, clock, signal, complain } = call;
-    const identity = await loadCertificate(settings);
+    const identity = await readKeyPair(settings);
     const trust = await loadTrust(settings, settings.client_eku);
     const table =
       settings.early_recipients && settings.routing_table !== '' ? await readTable(settings.routing_table) : undefined;
@@ -47,6 +48,7 @@ export const receive: Program<'server-receive'> = {
         serve: (connection, socket) => receiver.serve(connection, socket),
       })),
     );
+    becomeUser(settings.user, complain);
     for (const { at } of ports.listening) complain(`listening on ${formatEndpoint(at)}`);
     if (!signal.aborted) await once(signal, 'abort');
     await ports.close(GRACE);
@@ -61,24 +63,8 @@ async function handlerOf({
   signal,
 }: Call<Parameters<typeof receive.run>[0]['settings']>): Promise<Receiving['handle']> {
   if (settings.handler === '') {
-    const handling = await settingsFor('server-handle-incoming-mail', settings.handler_config || undefined);
+    const handling = await settingsFor('server-handle-incoming-mail', settings.handler_config);
     return (letter, sender, say) => handleWith(handling, letter, sender, { clock, random, signal, say });
   }
-  const words = splitWords(settings.handler);
-  return externalHandler(words, { clock, signal });
-}
-
-/** A configured command as the handler.   spec: ima 1.2 */
-export function externalHandler(
-  words: readonly string[],
-  { clock, signal }: Pick<Call<unknown>, 'clock'> & { readonly signal?: AbortSignal },
-): (
-  letter: HeldLetter,
-  sender: string | undefined,
-  say: (line: string) => Promise<void>,
-) => Promise<number | undefined> {
-  return (letter, sender, say) => {
-    const environment: Record<string, string> = sender === undefined ? {} : { [SENDER_VARIABLE]: sender };
-    return runProgram({ words, letter, environment, clock, signal, line: (octets) => say(octets.toString('utf8')) });
-  };
+  return commandFor(settings.handler, { clock, signal });
 }

@@ -17,6 +17,7 @@ export type RunnableName = keyof typeof PROGRAMS;
 
 /** Runs the program of this name on the process's own streams, and leaves its exit status to the process. */
 export async function runProcess(name: RunnableName, args: readonly string[] = process.argv.slice(2)): Promise<void> {
+  process.umask(0o077); // mail is for nobody else on this machine
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   process.stdout.on('error', (error) => {

@@ -1,12 +1,14 @@
 // The routing table: which command gets the mail of which address. Pure.   spec: ima 2.6
 
 import { ImaError } from '../errors.ts';
+import { readListAddress } from '../lists/addresses.ts';
 import { distinctAddresses, hostOf, isAddress, isHostpart, sameForm } from '../wire/names.ts';
 import { type Command, parseCommand, splitWords } from './words.ts';
 
 const MAX_ENTRIES = 100_000;
 const MAX_DEPTH = 10;
 const ALIAS = 'alias:';
+const LIST = 'builtin:list';
 
 interface Entry {
   matches(address: string): boolean;
@@ -94,10 +96,18 @@ export function parseTable(text: string, file = 'the routing table'): RoutingTab
 function parseEntry(line: string): Entry {
   const [, pattern = '', rest = ''] = /^(\S+)\s+(.+)$/s.exec(line) ?? [];
   const matches = parsePattern(pattern);
-  if (!rest.startsWith(ALIAS)) return { matches, target: parseCommand(rest) };
+  if (!rest.startsWith(ALIAS)) {
+    const target = parseCommand(rest);
+    return { matches: target.words[0] === LIST ? orItsCommands(matches) : matches, target };
+  }
   const alias = splitWords(rest.slice(ALIAS.length));
   if (alias.length === 0 || !alias.every(isAddress)) throw new ImaError('table', 'an alias stands for addresses');
   return { matches, target: { alias } };
+}
+
+/** A list's entry stands for the addresses of its commands too: nobody could write down those of its confirmations.   spec: ima 2.6 */
+function orItsCommands(matches: Entry['matches']): Entry['matches'] {
+  return (address) => matches(address) || matches(readListAddress(address)?.list ?? address);
 }
 
 function parsePattern(pattern: string): Entry['matches'] {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../base/errors.ts';
 import { readTlsIdentity, type TlsIdentity } from '../../net/tls-identity.ts';
 import { ImaError } from '../errors.ts';
-import type { TrustFields } from '../settings.ts';
+import type { TrustFields } from '../programs/settings.ts';
 import type { ClientUse } from './chain.ts';
 import type { Trust } from './peer.ts';
 import { loadRoots } from './roots.ts';
