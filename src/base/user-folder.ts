@@ -1,7 +1,7 @@
 // A user's own folder on the disk: small documents, key files, and one process at a time where two would collide.
 // Folders are 0700, files 0600; a file is the old one or the new one, never half of each.
 
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { codeOf, PosternError } from './errors.ts';
@@ -54,9 +54,18 @@ export async function namesIn(path: string): Promise<string[]> {
 
 /** Runs `work` while no other process does the same on `path`. Throws FolderError `busy` at once when one does. */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  using lock = tryLock(join(dirname(path), `.${basename(path)}`));
+  using lock = tryLock(lockOf(path));
   if (lock === undefined) {
     throw new FolderError('busy', 'another postern is at work on this', { remedy: 'wait until it is done' });
   }
   return await work();
+}
+
+/** Takes away what `withLock` left on the disk. For whoever has the lock, and has just removed what it guards. */
+export async function forgetLock(path: string): Promise<void> {
+  await rm(`${lockOf(path)}.lock`, { force: true });
+}
+
+function lockOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}`);
 }

@@ -18,6 +18,11 @@ export function online(command: Command): Command {
   return withProxyOption(offline(command));
 }
 
+/** Options of the commands that show what waits to be sent. */
+export function withOutboxOptions(command: Command): Command {
+  return offline(command).option('--drop <id>', 'throw this letter away instead');
+}
+
 /** A whole number from 1 on. */
 export function parseNumber(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('it is a number such as 1');

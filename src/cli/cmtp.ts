@@ -2,7 +2,7 @@
 // loaded when run.
 
 import type { Command } from 'commander';
-import { gather, offline, online, parseNumber } from './client-options.ts';
+import { gather, offline, online, parseNumber, withOutboxOptions } from './client-options.ts';
 import { makeCommand, withDataOption, withJsonOption } from './command.ts';
 
 export function cmtpCommand(): Command {
@@ -11,7 +11,8 @@ export function cmtpCommand(): Command {
     'postern cmtp send bob@example.net --subject hi "See you tomorrow."',
     'postern cmtp list',
   ]);
-  for (const make of [login, enrol, send, list, read, save, remove, key, servers, account]) group.addCommand(make());
+  for (const make of [login, enrol, send, list, read, save, remove, outbox, key, servers, account])
+    group.addCommand(make());
   return group;
 }
 
@@ -47,7 +48,8 @@ function enrol(): Command {
 }
 
 function send(): Command {
-  const about = 'Send a message. Without a text it is read from standard input, or written in $EDITOR.';
+  const about =
+    'Send a message. Without a text it is read from standard input, or written in $EDITOR. While the server is away it waits in the outbox.';
   const examples = [
     'postern cmtp send bob@example.net --subject hi "See you tomorrow."',
     'postern cmtp send bob@example.net --attach photo.jpg --sign < letter.txt',
@@ -66,7 +68,11 @@ function send(): Command {
 }
 
 function list(): Command {
-  return online(makeCommand('list', 'Fetch what is new, and list all messages.', ['postern cmtp list']))
+  return online(
+    makeCommand('list', 'Fetch what is new, send what waits in the outbox, and list all messages.', [
+      'postern cmtp list',
+    ]),
+  )
     .argument('[account]', OWN)
     .option('--offline', 'list only what was fetched before')
     .action(async (address, options) => (await letters()).listLetters(address, options));
@@ -95,6 +101,12 @@ function remove(): Command {
     .argument('<number>', 'the number that list shows', parseNumber)
     .option('-f, --from <address>', OWN)
     .action(async (number, options) => (await letters()).removeLetter(number, options));
+}
+
+function outbox(): Command {
+  return withOutboxOptions(
+    makeCommand('outbox', 'Show the messages that wait to be sent.', ['postern cmtp outbox']),
+  ).action(async (options) => (await letters()).showOutbox(options));
 }
 
 function key(): Command {

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../base/text.ts';
 import { SECOND } from '../base/time.ts';
-import { gather, offline, online, parseNumber } from './client-options.ts';
+import { gather, offline, online, parseNumber, withOutboxOptions } from './client-options.ts';
 import { makeCommand } from './command.ts';
 
 const DEFAULT_SERVER = 'localhost:1995';
@@ -96,10 +96,9 @@ function remove(): Command {
 }
 
 function outbox(): Command {
-  const about = 'Show the letters that wait to be sent.';
-  return offline(makeCommand('outbox', about, ['postern smallmail outbox'])).action(async (options) =>
-    (await letters()).showOutbox(options),
-  );
+  return withOutboxOptions(
+    makeCommand('outbox', 'Show the letters that wait to be sent.', ['postern smallmail outbox']),
+  ).action(async (options) => (await letters()).showOutbox(options));
 }
 
 function contacts(): Command {

@@ -6,11 +6,13 @@ import type { Places } from '../../cmtp/client/accounts.ts';
 import { type Address, formatAddress, readAddress } from '../../cmtp/client/address.ts';
 import type { Courier } from '../../cmtp/client/courier.ts';
 import { type Account, type Home, openHome, readAccount } from '../../cmtp/client/home.ts';
+import { type Note, outboxOf } from '../../cmtp/client/outbox.ts';
 import { checkPassphrase, makePassphrase } from '../../cmtp/client/passphrase.ts';
 import { parseEndpoint } from '../../net/endpoint.ts';
 import { askSecret } from '../ask-person.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
+import type { Desk } from '../outbox.ts';
 import { print, showProgress } from '../output.ts';
 import { userFolder } from '../user-folder.ts';
 
@@ -25,6 +27,15 @@ export interface PlaceOptions {
 
 export function homeOf(options: OfflineOptions): Promise<Home> {
   return openHome(userFolder(options, 'cmtp'));
+}
+
+export function deskOf(home: Home): Desk<Note> {
+  return {
+    outbox: outboxOf(home),
+    client: 'cmtp',
+    sendsLater: 'list',
+    nameOf: ({ to }) => formatAddress(to),
+  };
 }
 
 /** The account of this address, or the only one here. */

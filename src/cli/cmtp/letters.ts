@@ -1,13 +1,15 @@
-// `postern cmtp send`, `list`, `read`, `save` and `delete`.
+// `postern cmtp send`, `list`, `read`, `save`, `delete` and `outbox`.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { codeOf, messageOf } from '../../base/errors.ts';
+import { drop } from '../../base/outbox.ts';
 import { formatSize } from '../../base/text.ts';
 import { SECOND, systemClock } from '../../base/time.ts';
 import { unlock } from '../../cmtp/client/accounts.ts';
 import { type Address, formatAddress, readAddress } from '../../cmtp/client/address.ts';
+import type { Courier } from '../../cmtp/client/courier.ts';
 import { ClientError } from '../../cmtp/client/errors.ts';
 import type { Account, Home } from '../../cmtp/client/home.ts';
 import {
@@ -19,14 +21,16 @@ import {
   savedLetters,
 } from '../../cmtp/client/letters.ts';
 import { glanceAt, type KeyOf, type OpenMessage, openMessage } from '../../cmtp/client/open-message.ts';
-import { type Letter, senderKeys, sendLetter as sendTo } from '../../cmtp/client/sending.ts';
+import { outboxOf } from '../../cmtp/client/outbox.ts';
+import { carryLetter, type Letter, mayPass, postLetter, senderKeys } from '../../cmtp/client/sending.ts';
 import type { KeyPair } from '../../cmtp/crypto/keys.ts';
 import { openXzibit } from '../../cmtp/crypto/xzibit.ts';
 import { writeInEditor } from '../ask-person.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
+import { type OutboxOptions, sendDue, stillWaiting, workOnOutbox } from '../outbox.ts';
 import { facts, harmless, print, printJson, showProgress, table } from '../output.ts';
-import { accountOf, homeOf, passphraseOf, withCourier } from './client.ts';
+import { accountOf, deskOf, homeOf, passphraseOf, withCourier } from './client.ts';
 
 type From = { readonly from?: string };
 
@@ -43,7 +47,7 @@ export async function sendLetter(to: string, given: string | undefined, options:
   const home = await homeOf(options);
   const account = await accountOf(home, options.from);
   const readers = [to, ...options.copy].map(readAddress);
-  const own = await openXzibit(account.xzibit, await passphraseOf(account));
+  const pairs = await unlock(account, await passphraseOf(account));
   const attachments = await Promise.all(options.attach.map(readAttachment));
   const text = given ?? (process.stdin.isTTY ? await writeInEditor(home.folder) : await textOf(process.stdin));
   if (text.trim() === '' && attachments.length === 0) throw new UsageError('the message is empty; nothing was sent');
@@ -57,17 +61,42 @@ export async function sendLetter(to: string, given: string | undefined, options:
     isSigned: options.sign === true,
     takesNewKey: options.newKey === true,
   };
+  const waiting = await withCourier(options, 'sealing', (courier) =>
+    Promise.all(readers.map((reader) => postLetter(courier, account, pairs[0], { ...draft, to: reader }))),
+  );
   const report: { to: string; size: number; confirmed: boolean }[] = [];
-  for (const reader of readers) {
-    const name = formatAddress(reader);
-    const { sent, size } = await withCourier(options, `sending to ${name}`, (courier) =>
-      sendTo(courier, account, own, { ...draft, to: reader }),
-    );
-    report.push({ to: name, size, confirmed: sent === 'stored' });
-    const fate = sent === 'stored' ? "on the server's disk" : 'read by an old server, which confirms nothing';
-    if (!options.json) print(`sent to ${name}: ${formatSize(size)} ${fate}`);
+  let failure: unknown;
+  for (const letter of waiting) {
+    const name = formatAddress(letter.to);
+    try {
+      const carried = await withCourier(options, `sending to ${name}`, (courier) =>
+        carryLetter(courier, account, pairs, letter),
+      );
+      if (carried === undefined) continue; // another process has sent it meanwhile, and said so
+      const { sent, size } = carried;
+      report.push({ to: name, size, confirmed: sent === 'stored' });
+      const fate = sent === 'stored' ? "on the server's disk" : 'read by an old server, which confirms nothing';
+      if (!options.json) print(`sent to ${name}: ${formatSize(size)} ${fate}`);
+    } catch (error) {
+      if (!mayPass(error)) await drop(outboxOf(home), letter); // whoever wrote it is told, here and now
+      failure ??= mayPass(error) ? stillWaiting(deskOf(home), letter, error) : error;
+    }
   }
   if (options.json) printJson(report);
+  if (failure !== undefined) throw failure;
+  await withCourier(options, 'sending what waits', (courier) => sendWaiting(courier, account, pairs));
+}
+
+/** Sends what this account's outbox holds. What cannot leave stays, and is for the next time. */
+async function sendWaiting(courier: Courier, account: Account, pairs: [KeyPair, ...KeyPair[]]): Promise<void> {
+  const own = formatAddress(account);
+  await sendDue(deskOf(courier.home), async (letter) => {
+    if (formatAddress(letter.from) === own) await carryLetter(courier, account, pairs, letter);
+  });
+}
+
+export async function showOutbox(options: OutboxOptions): Promise<void> {
+  await workOnOutbox(deskOf(await homeOf(options)), options);
 }
 
 async function readAttachment(path: string) {
@@ -88,7 +117,10 @@ export async function listLetters(
   const account = await accountOf(home, text);
   const pairs = await unlock(account, await passphraseOf(account));
   if (!options.offline) {
-    await withCourier(options, 'fetching', (courier) => fetchLetters(courier, account, pairs[0]));
+    await withCourier(options, 'fetching', async (courier) => {
+      await fetchLetters(courier, account, pairs[0]);
+      await sendWaiting(courier, account, pairs);
+    });
   }
   const rows: Row[] = [];
   for (const saved of await savedLetters(home, account)) rows.push(await lookInto(saved, pairs));

@@ -2,12 +2,16 @@
 
 import { systemRandom } from '../../base/random.ts';
 import { MINUTE, systemClock } from '../../base/time.ts';
+import { formatAddress } from '../../smallmail/client/address.ts';
 import { makeDial } from '../../smallmail/client/circuits.ts';
+import { listContacts } from '../../smallmail/client/contacts.ts';
 import type { Courier } from '../../smallmail/client/courier.ts';
 import { type Home, type OwnMailbox, openHome } from '../../smallmail/client/home.ts';
 import { isSealed, type OwnKey, openKeyPair } from '../../smallmail/client/key-pair.ts';
+import { type Note, outboxOf } from '../../smallmail/client/outbox.ts';
 import { askSecret } from '../ask-person.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
+import type { Desk } from '../outbox.ts';
 import { showProgress } from '../output.ts';
 import { userFolder } from '../user-folder.ts';
 
@@ -34,6 +38,17 @@ export async function withCourier<T>(
   } finally {
     bar.stop();
   }
+}
+
+/** The outbox, whose readers are called as the contacts call them. */
+export async function deskOf(home: Home): Promise<Desk<Note>> {
+  const people = await listContacts(home);
+  return {
+    outbox: outboxOf(home),
+    client: 'smallmail',
+    sendsLater: 'fetch',
+    nameOf: ({ to }) => people.find(({ address }) => address.mailbox === to.mailbox)?.label ?? formatAddress(to),
+  };
 }
 
 /** Opens a mailbox's key. A sealed one asks for $POSTERN_PASSPHRASE, or on the terminal. */

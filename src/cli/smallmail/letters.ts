@@ -8,7 +8,6 @@ import { systemRandom } from '../../base/random.ts';
 import { formatDuration, formatSize } from '../../base/text.ts';
 import { SECOND, sleep, systemClock } from '../../base/time.ts';
 import { formatAddress } from '../../smallmail/client/address.ts';
-import { listContacts } from '../../smallmail/client/contacts.ts';
 import { ClientError } from '../../smallmail/client/errors.ts';
 import { deleteLetter, fetchMailbox } from '../../smallmail/client/fetching.ts';
 import { type Home, readMailbox } from '../../smallmail/client/home.ts';
@@ -16,13 +15,13 @@ import type { OwnKey } from '../../smallmail/client/key-pair.ts';
 import { type Draft, sealLetter } from '../../smallmail/client/letter.ts';
 import { type SavedLetter, savedLetter, savedLetters } from '../../smallmail/client/letters.ts';
 import { type Letter, openLetter } from '../../smallmail/client/open-letter.ts';
-import { waitingLetters } from '../../smallmail/client/outbox.ts';
 import { carryLetter, postLetter } from '../../smallmail/client/sending.ts';
 import { writeInEditor } from '../ask-person.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
+import { type OutboxOptions, stillWaiting, workOnOutbox } from '../outbox.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
-import { homeOf, unlock, withCourier } from './client.ts';
+import { deskOf, homeOf, unlock, withCourier } from './client.ts';
 import { type Acquaintance, acquaintances, findRecipient, nameOf } from './people.ts';
 
 interface SendOptions extends OnlineOptions {
@@ -57,7 +56,11 @@ export async function sendLetter(recipient: string, given: string | undefined, o
     print(note, process.stderr);
     await sleep(systemClock, delay);
   }
-  await withCourier(options, about, (courier) => carryLetter(courier, waiting));
+  try {
+    await withCourier(options, about, (courier) => carryLetter(courier, waiting));
+  } catch (error) {
+    throw stillWaiting(await deskOf(home), waiting, error);
+  }
   if (options.json) printJson({ to: formatAddress(to), size: body.length });
   else print(`sent to ${recipient}: ${formatSize(body.length)} on the server's disk`);
 }
@@ -234,24 +237,8 @@ export async function removeLetter(label: string, number: number, options: Onlin
   else print(`deleted letter ${number} of ${label}`);
 }
 
-export async function showOutbox(options: OfflineOptions): Promise<void> {
-  const home = await homeOf(options);
-  const waiting = await waitingLetters(home);
-  const people = await listContacts(home);
-  const rows = waiting.map(({ to, notBefore, tries, failure = '' }) => ({
-    to: people.find(({ address }) => address.mailbox === to.mailbox)?.label ?? formatAddress(to),
-    leaves: new Date(notBefore).toISOString(),
-    tries,
-    failure,
-  }));
-  if (options.json) return printJson(rows);
-  if (rows.length === 0) return print('nothing waits');
-  print(
-    table(
-      ['to', 'leaves after', 'tries', 'last failure'],
-      rows.map((row) => [row.to, row.leaves, row.tries, row.failure]),
-    ),
-  );
+export async function showOutbox(options: OutboxOptions): Promise<void> {
+  await workOnOutbox(await deskOf(await homeOf(options)), options);
 }
 
 function inWords(delay: number): string {

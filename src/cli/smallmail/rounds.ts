@@ -3,17 +3,16 @@
 import { messageOf } from '../../base/errors.ts';
 import { shuffle, systemRandom } from '../../base/random.ts';
 import { SECOND, sleep, systemClock } from '../../base/time.ts';
-import { formatAddress } from '../../smallmail/client/address.ts';
-import { type Courier, drawDelay, drawPause } from '../../smallmail/client/courier.ts';
+import { drawDelay, drawPause } from '../../smallmail/client/courier.ts';
 import { fetchMailbox } from '../../smallmail/client/fetching.ts';
 import { mailboxLabels, readMailbox } from '../../smallmail/client/home.ts';
 import type { OwnKey } from '../../smallmail/client/key-pair.ts';
-import { waitingLetters } from '../../smallmail/client/outbox.ts';
 import { carryLetter } from '../../smallmail/client/sending.ts';
 import type { OnlineOptions } from '../client-options.ts';
 import { AlreadySaid } from '../command.ts';
+import { sendDue } from '../outbox.ts';
 import { print, printJson } from '../output.ts';
-import { homeOf, unlock, withCourier } from './client.ts';
+import { deskOf, homeOf, unlock, withCourier } from './client.ts';
 
 /** The longest wait between two mailboxes of one round. */
 const SHORT_DELAY = 30 * SECOND;
@@ -66,17 +65,7 @@ async function fetchRound(
         report.push({ name: label, fetched: [], failure: messageOf(error) });
       }
     }
-    await sendDue(courier);
+    await sendDue(await deskOf(home), (letter) => carryLetter(courier, letter));
   });
   return report.sort((a, b) => a.name.localeCompare(b.name));
-}
-
-/** Sends what waits and is due. A letter that cannot leave stays, and is for the next time. */
-async function sendDue(courier: Courier): Promise<void> {
-  for (const waiting of await waitingLetters(courier.home)) {
-    if (waiting.notBefore > systemClock.now()) continue;
-    await carryLetter(courier, waiting).catch((error: unknown) =>
-      print(`a letter to ${formatAddress(waiting.to)} stays in the outbox: ${messageOf(error)}`, process.stderr),
-    );
-  }
 }

@@ -10,7 +10,7 @@ import type { Address } from './address.ts';
 import { type Attachment, writeAttachment } from './attachment.ts';
 import { writeBody } from './body.ts';
 import { ClientError } from './errors.ts';
-import { signParts } from './sender-signature.ts';
+import { type Parts, signParts } from './sender-signature.ts';
 
 const VERSION = 1;
 const MIB = 1024 ** 2;
@@ -41,14 +41,18 @@ export interface Sealing {
 }
 
 /** A whole message, without the word MAIL. Throws ClientError `unsendable`, SealError `bad-key`. */
-export function composeMessage(draft: Draft, { recipientKey, signer, random }: Sealing): Buffer {
+export function composeMessage(draft: Draft, sealing: Sealing): Buffer {
   const { to, from, attachments } = draft;
-  const body = writeBody(draft);
-  const files = attachments.map(writeAttachment);
-  if (signer !== undefined) files.push(signParts({ to, from, body, files }, signer));
-  limit(body.length, MAX_BODY, 'the text');
+  return sealParts({ to, from, body: writeBody(draft), files: attachments.map(writeAttachment) }, sealing);
+}
+
+/** As `composeMessage`, of parts that are written already. */
+export function sealParts(parts: Parts, { recipientKey, signer, random }: Sealing): Buffer {
+  const { to, from, body } = parts;
+  const files = [...parts.files, ...(signer === undefined ? [] : [signParts(parts, signer)])];
+  limit(body.byteLength, MAX_BODY, 'the text');
   limit(
-    files.reduce((sum, file) => sum + file.length, 0),
+    files.reduce((sum, { byteLength }) => sum + byteLength, 0),
     MAX_ATTACHED,
     'what is attached',
   );

@@ -3,6 +3,7 @@
 //   accounts/ACCOUNT@DOMAIN/account.json, xzibit, old/KEY, letters/
 //   servers/DOMAIN.json
 //   people/ACCOUNT@DOMAIN.json
+//   outbox/ID.json, ID.cmtp
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,13 +23,24 @@ const endpointShape = z.string().transform((text, context): Endpoint => {
   return z.NEVER;
 });
 
+/** An address as documents hold it. */
+export const addressShape = z.codec(z.string(), z.custom<Address>(), {
+  decode(text, context) {
+    const address = parseAddress(text);
+    if (address !== undefined) return address;
+    context.issues.push({ code: 'custom', message: 'not a CMTP address', input: text });
+    return z.NEVER;
+  },
+  encode: formatAddress,
+});
+
 export interface Home {
   readonly folder: string;
 }
 
 /** Opens the folder, making it when it is not there. */
 export async function openHome(folder: string): Promise<Home> {
-  for (const name of ['accounts', 'servers', 'people']) await makeFolder(join(folder, name));
+  for (const name of ['accounts', 'servers', 'people', 'outbox']) await makeFolder(join(folder, name));
   return { folder };
 }
 

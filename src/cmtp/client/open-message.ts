@@ -28,25 +28,34 @@ export type KeyOf = (sender: Address) => Promise<Uint8Array | undefined>;
 
 /** Opens a whole message with the first of `pairs` that fits. Throws ClientError `unreadable`. */
 export async function openMessage(octets: Uint8Array, pairs: readonly KeyPair[], keyOf: KeyOf): Promise<OpenMessage> {
-  const message = parse(octets);
-  const [body, ...files] = unsealed(message, pairs);
-  const signed = files.find(isSignature);
-  const others = files.filter((file) => !isSignature(file));
-  const { to, from } = message;
+  const { log, signed, ...parts } = openParts(octets, pairs);
+  const { to, from, body, files } = parts;
   let signature: OpenMessage['signature'] = 'none';
   if (signed !== undefined) {
     const key = await keyOf(from);
-    const isGood = key && verifyParts(signed, { to, from, body, files: others }, key);
+    const isGood = key && verifyParts(signed, parts, key);
     signature = key === undefined ? 'unknown' : isGood ? 'good' : 'bad';
   }
   return {
     to,
     from,
-    log: logLines(message.log),
+    log: logLines(log),
     ...readBody(body),
-    attachments: others.map(readAttachment),
+    attachments: files.map(readAttachment),
     signature,
   };
+}
+
+/** Like `openMessage`, with everything as it was written: the parts, the log, and the signature, if there is one. */
+export function openParts(
+  octets: Uint8Array,
+  pairs: readonly KeyPair[],
+): { to: Address; from: Address; body: Buffer; files: Buffer[]; log: Buffer; signed: Buffer | undefined } {
+  const message = parse(octets);
+  const { to, from, log } = message;
+  const [body, ...attached] = unsealed(message, pairs);
+  const files = attached.filter((file) => !isSignature(file));
+  return { to, from, body, files, log, signed: attached.find(isSignature) };
 }
 
 export interface Glance extends Body {

@@ -1,14 +1,19 @@
-// Sending: the reader's key is asked of the own server, the message sealed to it and handed over, one for each reader.
+// Sending: a message waits in the outbox, sealed to its writer, until the own server has given the reader's key; then it is sealed to
+// that and handed over, one for each reader.
 // spec: cmtp 4.1, 4.3, 9 D8, D12, D16
 
 import { toHex } from '../../base/bytes.ts';
+import { carry, post, replaceBody } from '../../base/outbox.ts';
+import { NetError } from '../../net/errors.ts';
 import type { KeyPair } from '../crypto/keys.ts';
 import { openXzibit } from '../crypto/xzibit.ts';
 import { type Address, formatAddress } from './address.ts';
-import { composeMessage, type Draft } from './compose.ts';
+import { composeMessage, type Draft, sealParts } from './compose.ts';
 import { type Courier, converse } from './courier.ts';
 import { ClientError } from './errors.ts';
 import { type Account, knownKey, rememberKey } from './home.ts';
+import { openParts } from './open-message.ts';
+import { isDraft, markDraft, outboxOf, unmarkDraft, type WaitingLetter } from './outbox.ts';
 import type { CmtpSession, Sent } from './session.ts';
 import { prove } from './words.ts';
 
@@ -22,26 +27,61 @@ export interface Letter extends Omit<Draft, 'to' | 'from'> {
   readonly takesNewKey: boolean;
 }
 
-/** Throws ClientError `unknown` when the reader has no key, `changed-key` when it is another than before. */
-export async function sendLetter(
-  courier: Courier,
-  account: Account,
+/** Puts a message into the outbox, where nobody but its writer can open it. It is durable when this resolves. Throws ClientError `unsendable`. */
+export async function postLetter(
+  { home, clock, random }: Courier,
+  { account, domain }: Account,
   own: KeyPair,
-  letter: Letter,
-): Promise<{ sent: Sent; size: number }> {
-  const isForeign = letter.to.domain !== account.domain;
-  return converse(courier, account, async (session) => {
-    if (account.tls !== undefined) await prove(session, account, own); // elsewhere it may not be understood
-    const recipientKey = await keyFor(courier, session, letter, isForeign);
-    const from = { account: account.account, domain: account.domain };
-    const signer = letter.isSigned ? own : undefined;
-    const message = composeMessage({ ...letter, from }, { recipientKey, signer, random: courier.random });
-    const outgoing = { attachments: message.readUInt32BE(4), chunks: chunksOf(message, courier.progress) };
-    return { sent: await session.mail(outgoing), size: message.length };
-  });
+  { to, takesNewKey, isSigned, ...letter }: Letter,
+): Promise<WaitingLetter> {
+  const from = { account, domain };
+  const signer = isSigned ? own : undefined;
+  const draft = composeMessage({ ...letter, to, from }, { recipientKey: own.publicKey, signer, random });
+  const note = { from, to, takesNewKey, notBefore: clock.now(), tries: 0 };
+  return post(outboxOf(home), note, markDraft(draft), random);
 }
 
-async function keyFor(courier: Courier, session: CmtpSession, letter: Letter, isForeign: boolean): Promise<Buffer> {
+/**
+ * Brings a message to the own server. When that fails it stays in the outbox, and the error is thrown: ClientError `unknown` when
+ * the reader has no key, `changed-key` when it is another than before, `undeliverable`, `not-now`, NetError. The first try that
+ * gets the reader's key seals it; later ones send the same octets, which a server keeps once.   spec: cmtp 4.3
+ * Undefined when another process has sent it.
+ */
+export async function carryLetter(
+  courier: Courier,
+  account: Account,
+  pairs: readonly [KeyPair, ...KeyPair[]],
+  waiting: WaitingLetter,
+): Promise<{ sent: Sent; size: number } | undefined> {
+  const outbox = outboxOf(courier.home);
+  return carry(outbox, waiting, (body) =>
+    converse(courier, account, async (session) => {
+      if (account.tls !== undefined) await prove(session, account, pairs[0]); // elsewhere it may not be understood
+      let message = body;
+      if (isDraft(body)) {
+        const recipientKey = await keyFor(courier, session, waiting, waiting.to.domain !== account.domain);
+        const { signed, ...parts } = openParts(unmarkDraft(body), pairs);
+        const signer = signed === undefined ? undefined : pairs[0];
+        message = sealParts(parts, { recipientKey, signer, random: courier.random });
+        await replaceBody(outbox, waiting, message);
+      }
+      const outgoing = { attachments: message.readUInt32BE(4), chunks: chunksOf(message, courier.progress) };
+      return { sent: await session.mail(outgoing), size: message.length };
+    }),
+  );
+}
+
+/** Whether a letter may leave another time though this try failed: its server was away, or said not now. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof NetError || (error instanceof ClientError && error.code === 'not-now');
+}
+
+async function keyFor(
+  courier: Courier,
+  session: CmtpSession,
+  letter: Pick<Letter, 'to' | 'takesNewKey'>,
+  isForeign: boolean,
+): Promise<Buffer> {
   const { to } = letter;
   const name = formatAddress(to);
   // The old reference server looks at no domain and gives its own user of that name: it is not asked.   spec: cmtp 4.1

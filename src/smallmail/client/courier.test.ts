@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { duplexPair, Transform } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openTestPost, type TestPost } from '../../../test/support/post.ts';
+import { waitingLetters } from '../../base/outbox.ts';
 import { systemRandom } from '../../base/random.ts';
 import { type Clock, DAY, MINUTE, systemClock } from '../../base/time.ts';
 import { Connection } from '../../net/connection.ts';
@@ -22,7 +23,7 @@ import { type OwnKey, openKeyPair } from './key-pair.ts';
 import { sealLetter } from './letter.ts';
 import { savedLetter, savedLetters } from './letters.ts';
 import { openLetter } from './open-letter.ts';
-import { waitingLetters } from './outbox.ts';
+import { outboxOf } from './outbox.ts';
 import { carryLetter, createMailbox, postLetter } from './sending.ts';
 
 const SERVER = { host: 'localhost', port: 1995 };
@@ -120,7 +121,7 @@ describe('the way of a letter', () => {
     const bob = await makeOwn('bob');
     await send(bob, 'one');
     await send(bob, 'two');
-    expect(await waitingLetters(home)).toEqual([]);
+    expect(await waitingLetters(outboxOf(home))).toEqual([]);
     const fetched = await fetchMailbox(courier, bob.mailbox, bob.own, { remove: false });
     expect(fetched).toMatchObject({ saved: [{ number: 1 }, { number: 2 }], skipped: [], remade: false });
     const letter = await savedLetter(home, 'bob', 2);
@@ -200,10 +201,10 @@ describe('a line that breaks', () => {
     const waiting = await postLetter(courier, bob.mailbox.address, await write(bob, 'patience'), true);
     for (let cut = 0; cut < 4; cut += 1) line.cuts.push({ after: 10, up: true });
     await expect(carryLetter(courier, waiting)).rejects.toMatchObject({ code: 'cut' });
-    const [still] = await waitingLetters(home);
+    const [still] = await waitingLetters(outboxOf(home));
     expect(still).toMatchObject({ id: waiting.id, tries: 1 });
     if (still) await carryLetter(courier, still);
-    expect(await waitingLetters(home)).toEqual([]);
+    expect(await waitingLetters(outboxOf(home))).toEqual([]);
   });
 
   test('a mailbox whose making was cut off is made by trying again, with the same key', async () => {

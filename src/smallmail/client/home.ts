@@ -19,11 +19,14 @@ export interface Home {
 }
 
 /** An address as documents hold it. */
-export const addressShape = z.string().transform((text, context): Address => {
-  const address = parseAddress(text);
-  if (address !== undefined) return address;
-  context.addIssue({ code: 'custom', message: 'not a SmallMail address' });
-  return z.NEVER;
+export const addressShape = z.codec(z.string(), z.custom<Address>(), {
+  decode(text, context) {
+    const address = parseAddress(text);
+    if (address !== undefined) return address;
+    context.issues.push({ code: 'custom', message: 'not a SmallMail address', input: text });
+    return z.NEVER;
+  },
+  encode: formatAddress,
 });
 
 /** Opens the folder, making it when it is not there. */

@@ -1,7 +1,6 @@
 // Making mailboxes, and carrying letters from the outbox to the servers of their recipients.
 
-import { messageOf } from '../../base/errors.ts';
-import { withLock } from '../../base/user-folder.ts';
+import { carry, post } from '../../base/outbox.ts';
 import type { Address } from './address.ts';
 import { findContact } from './contacts.ts';
 import { type Courier, converse, drawDelay, type Place, withRetries, withWork } from './courier.ts';
@@ -9,7 +8,7 @@ import { ClientError } from './errors.ts';
 import { findMailbox, type OwnMailbox, saveMailbox } from './home.ts';
 import { makeKeyPair, publicHalf } from './key-pair.ts';
 import { checkLabel } from './label.ts';
-import { bodyOf, findWaiting, lockOf, note, post, takeOut, type Waiting } from './outbox.ts';
+import { outboxOf, type WaitingLetter } from './outbox.ts';
 
 /**
  * Makes a mailbox on a server: its key is on the disk before the server hears of it, and a call that was cut off is
@@ -54,33 +53,29 @@ export async function registerMailbox(courier: Courier, address: Address, public
 }
 
 /** Puts a sealed letter into the outbox, to leave after a random while, or at once when `now` is asked for. */
-export async function postLetter(courier: Courier, to: Address, body: Uint8Array, now: boolean): Promise<Waiting> {
+export async function postLetter(
+  courier: Courier,
+  to: Address,
+  body: Uint8Array,
+  now: boolean,
+): Promise<WaitingLetter> {
   const notBefore = courier.clock.now() + (now ? 0 : drawDelay(courier, to));
-  return post(courier.home, { to, body, notBefore }, courier.random);
+  return post(outboxOf(courier.home), { to, notBefore, tries: 0 }, body, courier.random);
 }
 
 /**
- * Carries one letter to its server, on a connection that serves for nothing else, and takes it out of the outbox when the
- * server has it on its disk. When that fails it stays, with the reason noted, and the error is thrown.
- * A letter whose RCVD was lost is sent again: the server takes the same octets once.   spec: smallmail 2.5, 2.11
+ * Carries one letter to its server, on a connection that serves for nothing else. When that fails it stays in the outbox, and the
+ * error is thrown. A letter whose RCVD was lost is sent again: the server takes the same octets once.   spec: smallmail 2.5, 2.11
  */
-export async function carryLetter(courier: Courier, waiting: Waiting): Promise<void> {
-  const { home, progress } = courier;
-  await withLock(lockOf(home, waiting), async () => {
-    const body = await bodyOf(home, waiting);
-    if (body === undefined || (await findWaiting(home, waiting.id)) === undefined) return; // another process was quicker
-    const { to } = waiting;
+export async function carryLetter(courier: Courier, waiting: WaitingLetter): Promise<void> {
+  const { progress } = courier;
+  const { to } = waiting;
+  await carry(outboxOf(courier.home), waiting, (body) => {
     const report = progress && ((sent: number) => progress(sent, body.length));
-    try {
-      await withRetries(courier, () =>
-        converse(courier, to, undefined, (client) =>
-          withWork(courier, client, () => client.send(to.mailbox, body, report)),
-        ),
-      );
-    } catch (error) {
-      await note(home, { ...waiting, tries: waiting.tries + 1, failure: messageOf(error) });
-      throw error;
-    }
-    await takeOut(home, waiting);
+    return withRetries(courier, () =>
+      converse(courier, to, undefined, (client) =>
+        withWork(courier, client, () => client.send(to.mailbox, body, report)),
+      ),
+    );
   });
 }
