@@ -29,6 +29,10 @@ async function openPost(): Promise<TestPost> {
   return stack.use(await openTestPost());
 }
 
+function deskOf(post: TestPost) {
+  return { post, settings, folder: post.folder, hostname: 'b.com' };
+}
+
 function counted() {
   const counts = { mailboxes: 0, messages: 0 };
   return {
@@ -57,7 +61,7 @@ test('what leaves is laid out as the old server had it, and arrives elsewhere, o
   const post = await openPost();
   await fill(post);
   const moved = counted();
-  await files.export(post, root, moved);
+  await files.export(deskOf(post), root, moved);
   expect(moved.counts).toEqual({ mailboxes: 2, messages: 3 });
   expect(await readFile(join(root, 'alice', 'public.key'))).toEqual(users.alice.publicKey);
   expect(await readFile(join(root, 'alice', 'alice.xzibit'))).toEqual(users.alice.xzibit);
@@ -77,8 +81,8 @@ test('what leaves is laid out as the old server had it, and arrives elsewhere, o
 
   const other = await openPost();
   const arrived = counted();
-  await files.import(other, root, arrived, settings);
-  await files.import(other, root, arrived, settings);
+  await files.import(deskOf(other), root, arrived);
+  await files.import(deskOf(other), root, arrived);
   expect(arrived.counts.messages).toBe(3);
   const alice = await accountsOf(other).get('alice');
   expect(alice).toMatchObject({ publicKey: users.alice.publicKey, xzibit: users.alice.xzibit });
@@ -95,7 +99,7 @@ test('what leaves is laid out as the old server had it, and arrives elsewhere, o
 // spec: cmtp 7, 9 D15
 test('a folder of the old server comes in, and what lies in it by mistake does not pass for something else', async () => {
   const post = await openPost();
-  await expect(files.import(post, root, counted(), settings)).rejects.toMatchObject({ code: 'files' });
+  await expect(files.import(deskOf(post), root, counted())).rejects.toMatchObject({ code: 'files' });
   const alice = join(root, 'alice');
   await mkdir(alice);
   await writeFile(join(alice, 'public.key'), users.alice.publicKey);
@@ -104,12 +108,12 @@ test('a folder of the old server comes in, and what lies in it by mistake does n
   await symlink('/etc/hostname', join(alice, 'link'));
   await writeFile(join(root, 'public.key'), users.bob.publicKey); // the server's
   const moved = counted();
-  await files.import(post, root, moved, settings);
+  await files.import(deskOf(post), root, moved);
   expect(moved.counts).toEqual({ mailboxes: 1, messages: 1 });
   expect(await mailOf(post, 'alice')).toEqual([messages[0]]);
 
   await writeFile(join(alice, 'note.txt'), 'not a message');
-  await expect(files.import(post, root, counted(), settings)).rejects.toThrow(/note\.txt is not a message/);
+  await expect(files.import(deskOf(post), root, counted())).rejects.toThrow(/note\.txt is not a message/);
   await mkdir(join(root, '.hidden'));
   for (const [name, octets] of [
     ['public.key', users.bob.publicKey],
@@ -117,5 +121,5 @@ test('a folder of the old server comes in, and what lies in it by mistake does n
   ] as const) {
     await writeFile(join(root, '.hidden', name), octets);
   }
-  await expect(files.import(post, root, counted(), settings)).rejects.toThrow(/\.hidden is not an account/);
+  await expect(files.import(deskOf(post), root, counted())).rejects.toThrow(/\.hidden is not an account/);
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { codeOf, messageOf, PosternError } from '../base/errors.ts';
 import { replaceFile } from '../base/files.ts';
 import { SECOND } from '../base/time.ts';
+import type { Desk } from '../post/control.ts';
 import type { CounterFiles, Moved } from '../post/counter.ts';
 import type { Post } from '../post/post.ts';
 import { accountsOf, mailboxOf } from './accounts.ts';
@@ -30,7 +31,7 @@ class FilesError extends PosternError<'files'> {}
 
 export const files: CounterFiles<CmtpSettings> = { export: exportAccounts, import: importAccounts };
 
-async function exportAccounts(post: Post, root: string, moved: Moved): Promise<void> {
+async function exportAccounts({ post }: Desk<CmtpSettings>, root: string, moved: Moved): Promise<void> {
   const accounts = accountsOf(post);
   for await (const name of accounts.names()) {
     const account = await accounts.get(name);
@@ -77,7 +78,7 @@ function fileNameOf(id: string): string {
 }
 
 /** Takes in what is not here yet: an account that is here keeps its keys, and a message comes in once. */
-async function importAccounts(post: Post, root: string, moved: Moved, settings: CmtpSettings): Promise<void> {
+async function importAccounts({ post, settings }: Desk<CmtpSettings>, root: string, moved: Moved): Promise<void> {
   const entries = (await readdir(root, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
   const folders = entries.filter((entry) => entry.isDirectory());
   if (folders.length === 0) {

@@ -14,7 +14,7 @@ const CHANGE_TRIES = 5;
 /** Folders that every mailbox has and that stay.   spec: immp 2.9 */
 export const FIXED_FOLDERS = ['inbox', 'drafts', 'sent', 'junk', 'push'] as const;
 
-const schema = z.object({
+export const accountShape = z.object({
   /** For a shared mailbox: its members by the name below it, each with the account that uses it. */
   members: z.record(z.string(), z.string()).default({}),
   /** For a shared mailbox: the account that may change its members. */
@@ -34,7 +34,7 @@ const schema = z.object({
   show: z.array(z.enum(SHOWABLE)).default([]),
 });
 
-export type Account = z.infer<typeof schema>;
+export type Account = z.infer<typeof accountShape>;
 
 /** Who gets what is sent to an IMID. */
 export interface Recipient {
@@ -57,7 +57,7 @@ export class Accounts {
 
   /** False when there is one of that name. */
   async create(name: string, quota: Quota, first: Partial<Account> = {}): Promise<boolean> {
-    const document = Buffer.from(JSON.stringify(schema.parse(first)));
+    const document = Buffer.from(JSON.stringify(accountShape.parse(first)));
     const { mailboxes } = this.#post.store;
     const made = await mailboxes.create({ id: idOf(name), quota, documents: { [DOCUMENT]: document } });
     if (made) for (const folder of FIXED_FOLDERS) await mailboxes.createFolder(idOf(name), folder);
@@ -66,7 +66,7 @@ export class Accounts {
 
   async get(name: string): Promise<Account | undefined> {
     const found = await this.#post.store.documents.get(idOf(name), DOCUMENT);
-    return found && schema.parse(JSON.parse(found.value.toString()));
+    return found && accountShape.parse(JSON.parse(found.value.toString()));
   }
 
   mailbox(name: string): Promise<Mailbox | undefined> {
@@ -79,7 +79,7 @@ export class Accounts {
     for (let tries = 0; tries < CHANGE_TRIES; tries += 1) {
       const found = await documents.get(idOf(name), DOCUMENT);
       if (found === undefined) throw new ImmpError('no-account', `there is no mailbox ${name}`);
-      const before = schema.parse(JSON.parse(found.value.toString()));
+      const before = accountShape.parse(JSON.parse(found.value.toString()));
       const after = Buffer.from(JSON.stringify({ ...before, ...change(before) }));
       if ((await documents.put(idOf(name), DOCUMENT, after, found.version)) !== undefined) return;
     }

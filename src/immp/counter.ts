@@ -18,6 +18,7 @@ export const immp: Counter<ImmpSettings> = {
   name: 'immp',
   title: 'IMMP',
   chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
+  files: () => import('./files.ts').then(({ files }) => files),
   settings,
   controls,
   warnings,

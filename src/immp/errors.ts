@@ -3,5 +3,5 @@
 import { PosternError } from '../base/errors.ts';
 
 export class ImmpError extends PosternError<
-  'key-file' | 'openpgp' | 'account' | 'message' | 'exists' | 'no-account' | 'no-member'
+  'key-file' | 'openpgp' | 'account' | 'message' | 'exists' | 'no-account' | 'no-member' | 'files'
 > {}

@@ -6,7 +6,7 @@ import { nearest } from '../base/text.ts';
 import type { Store } from '../store/store.ts';
 import { closedPost } from './closed-post.ts';
 import { readConfigFile } from './config-file.ts';
-import { checkDataFolder, type DataFolder } from './data-folder.ts';
+import { checkDataFolder, type DataFolder, folderOf } from './data-folder.ts';
 import { OfficeError } from './errors.ts';
 import { type AnyCounter, settingsSchema } from './settings.ts';
 
@@ -42,7 +42,12 @@ export async function move(order: Move): Promise<MoveReport> {
   const { settings } = await readConfigFile(folder.config, settingsSchema(counters));
   const store = await order.openStore(folder.database);
   try {
-    const post = closedPost(store);
+    const desk = {
+      post: closedPost(store),
+      settings: settings.counters[counter.name],
+      folder: await folderOf(folder, counter.name),
+      hostname: settings.office.name,
+    };
     const report: MoveReport = { mailboxes: 0, messages: 0 };
     const count = (what: keyof MoveReport) => () => {
       report[what] += 1;
@@ -52,9 +57,9 @@ export async function move(order: Move): Promise<MoveReport> {
     const place = resolve(order.files);
     if (order.way === 'export') {
       await mkdir(place, { recursive: true, mode: 0o700 });
-      await files.export(post, place, moved);
+      await files.export(desk, place, moved);
     } else {
-      await files.import(post, place, moved, settings.counters[counter.name]);
+      await files.import(desk, place, moved);
     }
     return report;
   } finally {

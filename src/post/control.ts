@@ -4,7 +4,7 @@
 import type { z } from 'zod';
 import type { Post } from './post.ts';
 
-/** What a question is answered from. */
+/** What a question is answered from, and what mailboxes are moved from and to. */
 export interface Desk<Settings> {
   readonly post: Post;
   readonly settings: Settings;

@@ -3,7 +3,7 @@
 import type { z } from 'zod';
 import type { Endpoint } from '../net/endpoint.ts';
 import type { TlsIdentity } from '../net/tls-identity.ts';
-import type { Controls } from './control.ts';
+import type { Controls, Desk } from './control.ts';
 import type { Chapter } from './demo.ts';
 import type { Post } from './post.ts';
 
@@ -33,8 +33,8 @@ export interface Counter<Settings> {
 
 /** Each works on the store of an office that is closed, and can be repeated after it broke off. */
 export interface CounterFiles<Settings> {
-  export(post: Post, folder: string, moved: Moved): Promise<void>;
-  import(post: Post, folder: string, moved: Moved, settings: Settings): Promise<void>;
+  export(desk: Desk<Settings>, folder: string, moved: Moved): Promise<void>;
+  import(desk: Desk<Settings>, folder: string, moved: Moved): Promise<void>;
 }
 
 /** Told of each thing that was written or taken in. */

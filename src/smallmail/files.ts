@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PosternError } from '../base/errors.ts';
 import { replaceFile } from '../base/files.ts';
 import { DAY, SECOND, startOfDay } from '../base/time.ts';
+import type { Desk } from '../post/control.ts';
 import type { CounterFiles, Moved } from '../post/counter.ts';
 import type { Post } from '../post/post.ts';
 import { CERTIFICATE, expiryAfter, ID_PREFIX, idOf, quotaOf } from './mailbox.ts';
@@ -24,7 +25,7 @@ class FilesError extends PosternError<'files'> {}
 
 export const files: CounterFiles<SmallMailSettings> = { export: exportMailboxes, import: importMailboxes };
 
-async function exportMailboxes(post: Post, root: string, moved: Moved): Promise<void> {
+async function exportMailboxes({ post }: Desk<SmallMailSettings>, root: string, moved: Moved): Promise<void> {
   const { mailboxes, messages, documents } = post.store;
   for (let after = ''; ; ) {
     const ids = await mailboxes.list({ prefix: ID_PREFIX, after, limit: PAGE });
@@ -53,7 +54,7 @@ async function exportMailboxes(post: Post, root: string, moved: Moved): Promise<
 }
 
 /** Takes in what is not here yet. Messages get ids of this server; a second import of the same files adds nothing. */
-async function importMailboxes(post: Post, root: string, moved: Moved, settings: SmallMailSettings): Promise<void> {
+async function importMailboxes({ post, settings }: Desk<SmallMailSettings>, root: string, moved: Moved): Promise<void> {
   const names = (await readdir(root)).filter((name) => /^(?:[0-9A-F]{40}|[0-9A-F]{64})$/.test(name)).sort();
   if (names.length === 0) {
     throw new FilesError('files', `${root} holds no mailboxes`, {

@@ -25,7 +25,7 @@ const DOCUMENT = 'secret';
 const SALT_OCTETS = 16;
 const ACCOUNTS_REMEMBERED = 100_000;
 
-const schema = z.object({
+export const secretShape = z.object({
   salt: z.string(),
   N: z.int(),
   r: z.int(),
@@ -38,7 +38,7 @@ const schema = z.object({
   h1: z.string().optional(),
 });
 
-type Secret = z.infer<typeof schema>;
+export type Secret = z.infer<typeof secretShape>;
 type Methods = ImmpSettings['auth'];
 
 export interface Challenge {
@@ -90,8 +90,27 @@ export class Secrets {
       ...(methods.includes('K2') ? { h2: toHex(h2) } : {}),
       ...(methods.includes('K1') && h1 ? { h1: toHex(h1) } : {}),
     };
-    const sealed = this.#vault.seal(account, Buffer.from(JSON.stringify(secret)));
-    await this.#post.store.documents.put(idOf(account), DOCUMENT, sealed);
+    await this.#post.store.documents.put(idOf(account), DOCUMENT, this.#seal(account, secret));
+  }
+
+  /** What is kept of the account's password, to be taken with it; undefined where it has none. */
+  async kept(account: string): Promise<Secret | undefined> {
+    const document = await this.#post.store.documents.get(idOf(account), DOCUMENT);
+    return document && secretShape.parse(JSON.parse(this.#vault.open(account, document.value).toString()));
+  }
+
+  /** Takes in what `kept` gave elsewhere, as far as the allowed methods need it, where no password is known yet. */
+  async takeIn(account: string, { h2, h1, ...secret }: Secret, methods: Methods): Promise<void> {
+    const needed: Secret = {
+      ...secret,
+      ...(h2 !== undefined && methods.includes('K2') ? { h2 } : {}),
+      ...(h1 !== undefined && methods.includes('K1') ? { h1 } : {}),
+    };
+    await this.#post.store.documents.put(idOf(account), DOCUMENT, this.#seal(account, needed), 0);
+  }
+
+  #seal(account: string, secret: Secret): Buffer {
+    return this.#vault.seal(account, Buffer.from(JSON.stringify(secret)));
   }
 
   /** What 303 asks. An account that is not there is asked in the same words, always with the same salt. */
@@ -156,7 +175,7 @@ export class Secrets {
     const document = await this.#post.store.documents.get(idOf(account), DOCUMENT);
     const invented = this.#vault.seal(account, Buffer.from(JSON.stringify(this.#invented(account, N))));
     const secret = this.#vault.open(account, document?.value ?? invented);
-    return { secret: schema.parse(JSON.parse(secret.toString())), known: document !== undefined };
+    return { secret: secretShape.parse(JSON.parse(secret.toString())), known: document !== undefined };
   }
 
   #invented(account: string, N: number): Secret {

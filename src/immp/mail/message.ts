@@ -110,7 +110,7 @@ export interface Entry {
 
 const MAX_SHOWN = 1000;
 
-export function writeEntry({ head, size }: MessageFile): Buffer {
+export function writeEntry({ head, size }: Pick<MessageFile, 'head' | 'size'>): Buffer {
   const { uuid, from, origin, to, received, subject, date, secure } = head.envelope;
   const entry: Entry = {
     envelope: {

@@ -23,7 +23,7 @@ const liveShape = z.object({
   /** When it was asked for, in milliseconds since 1970. */
   since: z.int(),
 });
-const shape = z.object({
+export const subscriptionsShape = z.object({
   live: z.array(liveShape).default([]),
   ended: z.array(z.object({ id: z.string(), node: z.string() })).default([]),
 });
@@ -95,14 +95,26 @@ export class Subscriptions {
     });
   }
 
+  /** All that is kept of an account's subscriptions, to be taken with it. */
+  all(account: string): Promise<z.infer<typeof subscriptionsShape>> {
+    return this.#read(account);
+  }
+
+  /** Takes in what `all` gave elsewhere, where nothing is known yet. */
+  takeIn(account: string, taken: z.infer<typeof subscriptionsShape>): Promise<void> {
+    return this.#change(account, ({ live, ended }) => [live.length + ended.length > 0 ? undefined : taken, undefined]);
+  }
+
   #read(account: string) {
-    return readDocument(this.#store, idOf(account), DOCUMENT, shape);
+    return readDocument(this.#store, idOf(account), DOCUMENT, subscriptionsShape);
   }
 
   #change<Result>(
     account: string,
-    change: (before: z.infer<typeof shape>) => readonly [z.infer<typeof shape> | undefined, Result],
+    change: (
+      before: z.infer<typeof subscriptionsShape>,
+    ) => readonly [z.infer<typeof subscriptionsShape> | undefined, Result],
   ): Promise<Result> {
-    return changeDocument(this.#store, idOf(account), DOCUMENT, shape, change);
+    return changeDocument(this.#store, idOf(account), DOCUMENT, subscriptionsShape, change);
   }
 }
