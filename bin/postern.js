@@ -3,4 +3,7 @@
 
 import { start } from './start.js';
 
+// While the program is loaded nothing is read yet that a SIGHUP could be about; left alone, it would end an office that just starts.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => {});
+
 await start('cli/main.js');

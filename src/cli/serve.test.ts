@@ -39,9 +39,12 @@ afterEach(async () => {
 
 const folder = () => dataFolderAt(join(home, 'data'));
 
-function launch(...args: string[]): ChildProcessWithoutNullStreams {
+const launch = (...args: string[]) => launchUnder([], ...args);
+
+/** Runs a command in a Node with these options. */
+function launchUnder(options: readonly string[], ...args: string[]): ChildProcessWithoutNullStreams {
   const main = join(import.meta.dirname, 'main.ts');
-  const child = spawn(process.execPath, [main, ...args, '--data', folder().path], { cwd: home });
+  const child = spawn(process.execPath, [...options, main, ...args, '--data', folder().path], { cwd: home });
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;
@@ -170,6 +173,22 @@ describe('postern serve', () => {
     expect(await reply(connection)).toBe(before);
     office.child.kill('SIGTERM');
     expect(await office.ended).toBe(0);
+  });
+
+  test('heeds a SIGHUP that comes while it opens', async () => {
+    // As soon as somebody listens for it, which is long before the office is open.
+    const early = `let sent = false; process.on('newListener', (name) => {
+      if (name !== 'SIGHUP' || sent) return;
+      sent = true;
+      setImmediate(() => process.kill(process.pid, 'SIGHUP'));
+    })`;
+    const child = launchUnder([`--import=data:text/javascript,${encodeURIComponent(early)}`], 'serve', '--json');
+    const log = logOf(child);
+    child.stdout.resume();
+    await log('reload.done');
+    const end = ended(child);
+    child.kill('SIGTERM');
+    expect(await end).toBe(0);
   });
 
   test('is backed up, verified and examined by another process while it runs, and never opened twice', async () => {

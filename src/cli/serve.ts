@@ -38,7 +38,11 @@ async function serve({ data, only, json }: ServeOptions): Promise<void> {
   // collected. Let grow, it is collected rarely, and V8 makes whole collections instead: one letter in ten fewer, late by half.
   setFlagsFromString('--semi-space-growth-factor=1');
   process.umask(OWNER_ONLY);
-  process.on('SIGHUP', () => {}); // one that comes before the office is open has nothing to read again, and must not end it
+  let isAskedAgain = false; // a SIGHUP while the office opens must not end it, and may be about a line that was just read
+  const remember = () => {
+    isAskedAgain = true;
+  };
+  process.on('SIGHUP', remember);
   const [{ counters }, { dataFolderAt }, { makeOffice, openOffice }, { openSqliteStore }] = await Promise.all([
     import('../office/counters.ts'),
     import('../office/data-folder.ts'),
@@ -54,6 +58,8 @@ async function serve({ data, only, json }: ServeOptions): Promise<void> {
     openStore: (file) => openSqliteStore({ file }),
   });
   const stopped = untilStopped(office);
+  process.off('SIGHUP', remember);
+  if (isAskedAgain) reload(office);
   if (json) printJson(described(office, folder.path));
   else print(welcome(office, { path: folder.path, isNew }));
   await stopped;
@@ -69,12 +75,7 @@ function untilStopped(office: Office): Promise<void> {
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
-  process.on('SIGHUP', () => {
-    office.reload().then(
-      (waiting) => office.log.info('reload.done', waiting.length > 0 ? { needRestart: waiting.join(', ') } : {}),
-      (error) => office.log.error('reload.refused', { code: codeOf(error), message: messageOf(error) }),
-    );
-  });
+  process.on('SIGHUP', () => reload(office));
   return new Promise((resolve, reject) => {
     let asked: number | undefined;
     const stop = () => {
@@ -89,6 +90,13 @@ function untilStopped(office: Office): Promise<void> {
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
   });
+}
+
+function reload(office: Office): void {
+  office.reload().then(
+    (waiting) => office.log.info('reload.done', waiting.length > 0 ? { needRestart: waiting.join(', ') } : {}),
+    (error) => office.log.error('reload.refused', { code: codeOf(error), message: messageOf(error) }),
+  );
 }
 
 /** What scripts want to know of an office that has just opened. */
