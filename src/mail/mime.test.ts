@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import PostalMime from 'postal-mime';
+import { describe, expect, test } from 'vitest';
 import { systemRandom } from '../base/random.ts';
 import { MailError } from './errors.ts';
 import { looksLikeMail, readMime } from './read-mime.ts';
@@ -69,6 +70,36 @@ test('nesting and headers beyond their limits are refused', async () => {
   }
   await expect(readMime(Buffer.from(nested))).rejects.toThrow(MailError);
   await expect(readMime(Buffer.from(`X-Long: ${'x'.repeat(100_000)}\r\n\r\n`))).rejects.toThrow(MailError);
+});
+
+describe('what is nothing but text', () => {
+  const heads = fc.subarray([
+    'Subject: x',
+    'Content-Type: text/plain; charset=utf-8',
+    'Content-Type: text/plain; charset="us-ascii"',
+    'Content-Type: text/plain',
+    'Content-Transfer-Encoding: 8bit',
+    'Content-Language: en',
+    'MIME-Version: 1.0',
+  ]);
+  const end = fc.constantFrom('\r\n', '\n', '\r\r\n');
+  const bodies = fc.array(fc.constantFrom('a', 'ä', '\r\n', '\n', '\r', '\ufeff', ' ', '.', '=41', '--b'), {
+    maxLength: 20,
+  });
+
+  test('reads as the parser reads it line by line', async () => {
+    await fc.assert(
+      fc.asyncProperty(heads, end, bodies, async (fields, line, body) => {
+        const octets = Buffer.from(
+          [...fields, '', ...body].slice(0, fields.length + 1).join(line) + line + body.join(''),
+        );
+        const [mail, slow] = await Promise.all([readMime(octets), PostalMime.parse(octets)]);
+        expect(mail.text).toBe((slow.text ?? '').replaceAll('\r\n', '\n'));
+        expect(mail.subject).toBe(slow.subject ?? '');
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
 
 test('random octets raise only MailError', async () => {
