@@ -42,6 +42,12 @@ export async function writeInEditor(folder: string): Promise<string> {
   }
 }
 
+/** Goes on only when a person says yes, or said so already. Throws UsageError. */
+export async function agreed(question: string, yes: boolean | undefined): Promise<void> {
+  if (yes || (await askYes(question))) return;
+  throw new UsageError('nothing was done', 'run this in a terminal and agree, or give --yes');
+}
+
 /** Asks a question that yes or no answers; undefined where there is no terminal. */
 export async function askYes(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;

@@ -1,8 +1,10 @@
 // `postern remailer`: what the operator of a Type III remailer asks of it while it runs.   spec: mixminion-server 6, 8.2
 
 import type { Command } from 'commander';
+import type { ReplacedKeys } from '../mixminion/node/counter.ts';
 import type { RemailerStatus } from '../mixminion/node/remailer.ts';
 import { askOffice } from './ask-office.ts';
+import { agreed } from './ask-person.ts';
 import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
 import { facts, print, printJson } from './output.ts';
 
@@ -14,6 +16,7 @@ export function remailerCommand(): Command {
   const group = makeCommand('remailer', 'Look after the remailer of this office while it runs.', [
     'postern remailer stats',
     'postern remailer republish',
+    'postern remailer keys replace',
   ]);
   const add = (name: string, about: string) => {
     const command = withJsonOption(withDataOption(makeCommand(name, about, [`postern remailer ${name}`])));
@@ -22,7 +25,23 @@ export function remailerCommand(): Command {
   };
   add('stats', 'Show what became of its packets since it was opened, and the figures of the day so far.').action(stats);
   add('republish', 'Send its descriptors to the directory servers again.').action(republish);
-  return group;
+  return group.addCommand(keys());
+}
+
+function keys(): Command {
+  const about =
+    'Destroy the packet keys and link keys, which may be in other hands, and go on under new ones. Packets under way to the old ' +
+    'keys are lost. Asks before it does anything.';
+  const replace = makeCommand('replace', about, [
+    'postern remailer keys replace',
+    'postern remailer keys replace --identity --yes',
+  ]);
+  return makeCommand('keys', 'The keys of the remailer.', ['postern remailer keys replace']).addCommand(
+    withJsonOption(withDataOption(replace))
+      .option('--identity', 'the identity key too: for the network it is another remailer then')
+      .option('-y, --yes', 'do not ask')
+      .action(replaceKeys),
+  );
 }
 
 async function stats({ data, json }: Options): Promise<void> {
@@ -47,4 +66,30 @@ async function republish({ data, json }: Options): Promise<void> {
   const answer = (await askOffice(data, COUNTER, 'republish', {})) as { descriptors: number };
   if (json) return printJson(answer);
   print(`${answer.descriptors} descriptors are on their way to the directory servers; the log says what they answer.`);
+}
+
+interface ReplaceOptions extends Options {
+  readonly identity?: boolean;
+  readonly yes?: boolean;
+}
+
+async function replaceKeys({ data, json, identity = false, yes }: ReplaceOptions): Promise<void> {
+  const what = identity ? 'identity, packet and link keys' : 'packet and link keys';
+  await agreed(`Destroy the ${what} of this remailer? Packets under way to it are lost.`, yes);
+  const answer = (await askOffice(data, COUNTER, 'keys.replace', { identity })) as ReplacedKeys;
+  if (json) return printJson(answer);
+  const { fingerprint, before, descriptors, publishes } = answer;
+  print(
+    facts([
+      ['remailer', fingerprint],
+      ...(before === undefined ? [] : [['before', `${before} (destroyed)`] as const]),
+      ['descriptors', String(descriptors)],
+    ]),
+  );
+  print(
+    publishes
+      ? '\nThe directory servers are told now; the log says what they answer. Others use the new keys from their next directory on.'
+      : '\nNo directory server is told (mix.directory.publish = false): tell the network yourself.',
+  );
+  if (identity) print('The operator of each directory has to approve the new fingerprint, and to drop the old one.');
 }

@@ -2,7 +2,7 @@
 
 import { readAddress } from '../../immp/client/home.ts';
 import { accountName, canonicalNode, formatImid, type ImidUri, readImidUri } from '../../immp/wire/imid.ts';
-import { askYes } from '../ask-person.ts';
+import { agreed } from '../ask-person.ts';
 import { UsageError } from '../command.ts';
 import { facts, print } from '../output.ts';
 import { accountOf, homeOf, type UserOptions } from './client.ts';
@@ -52,12 +52,13 @@ async function subscribeTo({ node }: ImidUri, options: OpenOptions): Promise<voi
       ]),
     );
   }
-  await agreed(`Subscribe to ${local}@${domain}?`, options);
+  // A link may come from anybody.
+  await agreed(`Subscribe to ${local}@${domain}?`, options.yes);
   await subscribe(formatImid(node), options);
 }
 
 async function compose({ node }: ImidUri, options: OpenOptions): Promise<void> {
-  await agreed(`Write to ${formatImid(node)}?`, options);
+  await agreed(`Write to ${formatImid(node)}?`, options.yes);
   await send([formatImid(node)], { ...options, attach: [], importance: 'normal' });
 }
 
@@ -67,10 +68,4 @@ async function readLinked({ node, uuid }: ImidUri, options: OpenOptions): Promis
   const mailbox =
     accountName(imid) === accountName(own.imid) ? {} : { mailbox: formatImid(readAddress(formatImid(imid))) };
   await read(uuid ?? '', { ...options, ...mailbox, folder: path });
-}
-
-/** A link may come from anybody: nothing is done unless the user wants it. */
-async function agreed(question: string, { yes }: OpenOptions): Promise<void> {
-  if (yes || (await askYes(question))) return;
-  throw new UsageError('nothing was done', 'run this in a terminal and agree, or give --yes');
 }

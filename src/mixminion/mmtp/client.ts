@@ -50,6 +50,8 @@ export class MmtpConnection {
   /** The unit before: units leave one after another. */
   #turn: Promise<unknown> = Promise.resolve();
   #room: PromiseWithResolvers<void> | undefined;
+  /** The unit that is being written: TLS has taken all of it when the next one's turn comes. */
+  readonly #outgoing = Buffer.allocUnsafeSlow(wire.UNIT_LENGTH);
   /** Ends when no answer can come any more. */
   #reading: Promise<void> = Promise.resolve();
   /** When the peer was last asked for something, or gave it. */
@@ -193,7 +195,7 @@ export class MmtpConnection {
     this.#waiting.push({ expected: wire.expectedAnswers(hashed), answered });
     this.#active = this.#clock.now();
     try {
-      await connection.write(wire.writeUnit(hashed));
+      await connection.write(wire.writeUnit(hashed, this.#outgoing));
     } catch (error) {
       throw this.#fail(error);
     }

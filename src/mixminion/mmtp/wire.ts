@@ -54,11 +54,14 @@ export function readVersions(line: Uint8Array): string[] {
   return versions.split(',');
 }
 
-/** The octets of a unit. The body must have 32768 of them: RangeError otherwise. */
-export function writeUnit(unit: Unit | HashedUnit): Buffer {
+/** The octets of a unit, written into `target` when it is given. The body must have 32768 of them: RangeError otherwise. */
+export function writeUnit(unit: Unit | HashedUnit, target = Buffer.allocUnsafe(UNIT_LENGTH)): Buffer {
   const { kind, body } = unit;
   if (body.byteLength !== BODY_LENGTH) throw new RangeError(`a body has ${BODY_LENGTH} octets, not ${body.byteLength}`);
-  return Buffer.concat([Buffer.from(`${kind}\r\n`, 'latin1'), body, withHash(unit).hashWith(kind)], UNIT_LENGTH);
+  target.write(`${kind}\r\n`, 'latin1');
+  target.set(body, CONTROL_LENGTH);
+  target.set(withHash(unit).hashWith(kind), CONTROL_LENGTH + BODY_LENGTH);
+  return target;
 }
 
 /** Reads 32794 octets. Throws MmtpError `mmtp-protocol` for another length, an unknown word or a wrong hash. */

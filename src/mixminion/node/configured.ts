@@ -31,7 +31,7 @@ export function profileOf(settings: MixSettings, hostname: string, offer?: ExitO
     contact,
     software: SOFTWARE,
     secureConfiguration: reasons.length === 0,
-    ...(reasons.length > 0 && { whyInsecure: reasons.join('; ') }),
+    ...(reasons.length > 0 && { whyInsecure: reasons.map(({ text }) => text).join('; ') }),
     ...(contactFingerprint !== '' && { contactFingerprint }),
     ...(comments !== '' && { comments }),
     incoming: {
@@ -51,10 +51,34 @@ function nymOf({ mbox: { enabled } }: MixSettings, { nym, mbox }: ExitOffer): Ny
   return { ...nym, ...(enabled && { controlMbox: mbox.name }) };
 }
 
+interface Weakness {
+  readonly setting: string;
+  readonly text: string;
+  readonly remedy: string;
+}
+
+const OF_POOL: Readonly<Record<keyof PoolParameters, Omit<Weakness, 'text'>>> = {
+  strategy: { setting: 'mix.mix_algorithm', remedy: 'mix with "dynamic" or "binomial"' },
+  interval: { setting: 'mix.mix_interval', remedy: 'mix every 30 minutes or more' },
+  minimum: { setting: 'mix.mix_pool_minimum', remedy: 'keep 5 packets or more' },
+  rate: { setting: 'mix.mix_pool_rate', remedy: 'the usual one is 60' },
+};
+
 /** Why this remailer hides less than it should.   spec: mixminion-server 1.1 */
-function weaknesses(settings: MixSettings): string[] {
+function weaknesses(settings: MixSettings): Weakness[] {
   const short = settings.log_stats && settings.stats_interval < SOUND_STATISTICS;
-  return [...poolWeaknesses(poolOf(settings)), ...(short ? ['Statistics cover too short a time'] : [])];
+  return [
+    ...poolWeaknesses(poolOf(settings)).map(({ by, text }) => ({ ...OF_POOL[by], text })),
+    ...(short
+      ? [
+          {
+            setting: 'mix.stats_interval',
+            text: 'Statistics cover too short a time',
+            remedy: 'write figures of two hours or more, or none (log_stats = false)',
+          },
+        ]
+      : []),
+  ];
 }
 
 function poolOf({ mix_algorithm, mix_interval, mix_pool_minimum, mix_pool_rate }: MixSettings): PoolParameters {
@@ -93,10 +117,10 @@ export function mixWarnings(settings: MixSettings): Danger[] {
   const alone = servers.length === 0;
   const open = settings.listen_compat.filter(({ host }) => !isLoopback(host)).map(formatEndpoint);
   return [
-    ...weaknesses(settings).map((message) => ({
-      setting: 'mix.mix_algorithm',
-      message: `${message}: the directory tells everybody (Why-Insecure)`,
-      remedy: 'mix with "dynamic" or "binomial", every 30 minutes or more, and keep 5 packets or more',
+    ...weaknesses(settings).map(({ setting, text, remedy }) => ({
+      setting,
+      message: `${text}: the directory tells everybody (Why-Insecure)`,
+      remedy,
     })),
     ...(alone
       ? [

@@ -2,7 +2,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { packetOver } from '../../../test/support/mix-packets.ts';
 import { openTestPost, type TestPost } from '../../../test/support/post.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -66,10 +66,12 @@ test('what is missing and what is weak is said', () => {
   expect(complaints(enabled({ listen_compat: ['127.0.0.1:1'] }))).toEqual(['mix.listen_compat']);
   const open = { compat: 'mixminion-0.0.8', listen_compat: ['0.0.0.0:48098'] };
   expect([complaints(enabled(open)), warnings(enabled(open))]).toEqual([[], ['mix.listen_compat']]);
-  expect(warnings(enabled({ mix_algorithm: 'timed', mix_interval: '1 min' }))).toEqual([
+  expect(warnings(enabled({ mix_algorithm: 'timed', mix_interval: '1 min', stats_interval: '1 h' }))).toEqual([
     'mix.mix_algorithm',
-    'mix.mix_algorithm',
+    'mix.mix_interval',
+    'mix.stats_interval',
   ]);
+  expect(warnings(enabled({ mix_pool_minimum: 4 }))).toEqual(['mix.mix_pool_minimum']);
   expect(warnings(enabled({ retry: '1 hour' }))).toContain('mix.retry');
 });
 
@@ -107,6 +109,50 @@ test('takes packets, keeps them over a restart, and tells its figures', async ()
   expect(again.fields).toMatchObject({ secureConfiguration: false, whyInsecure: expect.stringContaining('Timed') });
   await open.reload(house(), schema.parse({}));
   expect(open.listening).toEqual([]);
+  await open.close(0);
+});
+
+// spec: mixminion-server 3, 8.2
+test('keys that may be in other hands are replaced while it runs: packets that wait stay, what is under the old keys is lost', async () => {
+  const open = await mix.open(house(), enabled());
+  const keys = join(post.folder, 'keys');
+  const current = async () => {
+    const key = RsaPrivateKey.fromPem(await readFile(join(keys, 'key_0001', 'mix.key'), 'latin1'));
+    const { descriptor } = ServerDescriptor.parse(await readFile(join(keys, 'key_0001', 'ServerDesc'), 'latin1'));
+    return { key, keyId: descriptor.keyId };
+  };
+  const send = async ({ key, keyId }: Awaited<ReturnType<typeof current>>) => {
+    const courier = new Courier({ clock: systemClock, random: systemRandom, resolver: fixedResolver({}) });
+    const hop = { host: '127.0.0.1', port: open.listening[0]?.at.port ?? 0, keyId };
+    const node = (name: string) => ({
+      address: { form: 'host' as const, host: name, port: 1, keyId: Buffer.alloc(20, name) },
+      packetKey: key.publicKey,
+    });
+    return await courier
+      .send(hop, packetOver([node('amber'), node('birch')]))
+      .finally(async () => await courier.close(SECOND));
+  };
+  const ask = async (name: string, argument: unknown) =>
+    await open.controls?.[name]?.run({ ...house(), settings: enabled() }, argument);
+
+  const first = await current();
+  expect(await send(first)).toBe('received');
+  expect(await ask('keys.replace', { identity: false })).toMatchObject({ descriptors: 1, publishes: false });
+  const second = await current();
+  expect(second.keyId).toEqual(first.keyId);
+  expect(second.key.publicKey.digest).not.toEqual(first.key.publicKey.digest);
+  expect(await send(first)).toBe('received'); // it cannot be opened any more, which its sender does not learn
+  expect(await send(second)).toBe('received');
+  await vi.waitFor(async () => {
+    expect(await ask('stats', {})).toMatchObject({ packets: { dropped: { undecryptable: 1 }, held: { pool: 2 } } });
+  });
+
+  const replaced = await ask('keys.replace', { identity: true });
+  const third = await current();
+  expect(replaced).toMatchObject({ before: first.keyId.toString('hex').toUpperCase(), descriptors: 1 });
+  expect(third.keyId).not.toEqual(first.keyId);
+  await expect(send(second)).rejects.toMatchObject({ code: 'mmtp-auth' }); // whom they knew is no more
+  expect(await ask('stats', {})).toMatchObject({ packets: { held: { pool: 2 } } });
   await open.close(0);
 });
 

@@ -148,6 +148,47 @@ test('the clock mixes, one interval after the start and then on', async () => {
   expect(sent).toHaveLength(2);
 });
 
+// spec: mixminion-server 5
+test('who pads links hears of each mix, and of the interval that is in force then', async () => {
+  const mixed: [hosts: string[], interval: number][] = [];
+  const node = await MixNode.open(
+    { ...parts(), mixed: (hops, interval) => mixed.push([hops.map(({ host }) => host), interval]) },
+    settings,
+    { keys: [keys.own], statistics: new Statistics(DAY, clock.now()) },
+  );
+  await node.receive(relayed());
+  await node.receive(relayed());
+  await mix(node);
+  node.use({ ...settings, pool: { ...settings.pool, interval: 45 * MINUTE } });
+  await mix(node);
+  expect(mixed).toEqual([
+    [['next.example.net'], 30 * MINUTE],
+    [[], 45 * MINUTE],
+  ]);
+});
+
+test('what is gone leaves the disk in two hours, also while something waits beside it', async () => {
+  const node = await openNode({ pool: { strategy: 'timed', interval: 30 * MINUTE, minimum: 0, rate: 1 } });
+  answer = (host) => (host === 'away.example.net' ? unreachable() : Promise.resolve('received'));
+  const waiting = packetOver([own, pathNode('away', keys.next)]);
+  await node.receive(waiting);
+  for (let packets = 0; packets < 5; packets += 1) await node.receive(relayed());
+  const onDisk = async () => {
+    let octets = 0;
+    for (const name of await disk.list()) if (name.startsWith('spool-')) octets += (await disk.open(name)).size;
+    return octets;
+  };
+  for (let turn = 0; turn < 4; turn += 1) {
+    await mix(node);
+    await clock.advance(30 * MINUTE);
+  }
+  await mix(node);
+  expect(node.figures).toMatchObject({ forwarded: 5, held: { outgoing: 1 } });
+  expect(await onDisk()).toBeLessThan(2 * 32_768); // one packet waits
+  const again = await crash();
+  expect(again.figures.held.outgoing).toBe(1);
+});
+
 describe('the end of a way', () => {
   test('a message is handed to the exits', async () => {
     const node = await openNode();

@@ -4,13 +4,14 @@
 import { toHex } from '../../base/bytes.ts';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { Slots } from '../../base/slots.ts';
-import { MINUTE } from '../../base/time.ts';
+import { HOUR, MINUTE } from '../../base/time.ts';
 import { sha1 } from '../../crypto/hash.ts';
 import type { RsaPrivateKey } from '../../crypto/rsa.ts';
 import type { Acknowledgement, PacketRoom } from '../mmtp/carrier.ts';
 import { type HopAddress, RoutingType } from '../packet/routing.ts';
 import { chooseBatch } from '../pool/strategy.ts';
 import { Census, type CensusFigures } from './census.ts';
+import { giveBack } from './memory.ts';
 import { Outgoing } from './outgoing/outgoing.ts';
 import type { NodeParts, NodeSettings } from './parts.ts';
 import { ReplayLogs } from './replay/replay-logs.ts';
@@ -26,6 +27,8 @@ const MAX_DELIVERIES = 16;
 
 /** How often at most a file of the spool is ended before it is full, for the sake of what is gone and still lies in it. */
 const SEAL_EVERY = MINUTE;
+/** How often what is gone goes from files in which something still waits: so it stays for at most twice this time. */
+const COMPACT_EVERY = HOUR;
 
 /** What waits in the pool. */
 interface Pooled {
@@ -60,6 +63,8 @@ export class MixNode implements PacketRoom {
   /** Packets of the batch under way that are nowhere else yet. */
   #leaving = 0;
   #sealed = Number.NEGATIVE_INFINITY;
+  /** When the spool was last compacted, and what was its newest file then. */
+  #compacted = { at: Number.NEGATIVE_INFINITY, newest: 0 };
   #mixing: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
@@ -247,6 +252,7 @@ export class MixNode implements PacketRoom {
     }
     const octets = opened.result === 'relay' ? opened.packet : opened.payload;
     await this.#spool.hold({ number, ...burnt, to, octets });
+    giveBack(octets);
     this.#arrived -= 1;
     this.#takeUp({ number, to, queued: 0 });
   }
@@ -274,7 +280,7 @@ export class MixNode implements PacketRoom {
     for (const left of batch) this.#takeUp({ ...left, queued: now });
     this.#leaving -= batch.length;
     await this.#deliver();
-    this.#parts.mixed?.(nextHops(batch.filter(isRelay)));
+    this.#parts.mixed?.(nextHops(batch.filter(isRelay)), this.#settings.pool.interval);
     this.#track(this.#send());
   }
 
@@ -324,7 +330,10 @@ export class MixNode implements PacketRoom {
       this.#sealed = now;
       await this.#spool.seal();
     }
-    await this.#spool.tidy();
+    if (now - this.#compacted.at < COMPACT_EVERY) return await this.#spool.tidy();
+    const old = this.#compacted.newest;
+    this.#compacted = { at: now, newest: this.#spool.newest };
+    await this.#spool.tidy(old);
   }
 
   #drop(reason: string): void {

@@ -28,8 +28,11 @@ export interface NodeParts {
   readonly keyId: Uint8Array;
   /** Told of a ping that came back, by the SHA-1 of its payload. It never enters the pool.   spec: mixminion-server 1 */
   pingReturned?(payloadDigest: Buffer): void;
-  /** Told of each batch when it is on its way, with the next hops in it: the moment for link padding.   spec: mixminion-server 5 */
-  mixed?(nextHops: readonly HopAddress[]): void;
+  /**
+   * Told of each batch when it is on its way, with the next hops in it and the milliseconds from one batch to the next: the
+   * moment for link padding.   spec: mixminion-server 5
+   */
+  mixed?(nextHops: readonly HopAddress[], interval: number): void;
 }
 
 /** What a node does with what it has. Times are in milliseconds. */

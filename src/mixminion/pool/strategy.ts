@@ -43,11 +43,18 @@ export function chooseBatch(size: number, parameters: PoolParameters, random: Ra
   );
 }
 
-/** Why this pool hides less than it should, for the descriptor's `Why-Insecure`; none when it is sound. */
-export function poolWeaknesses({ strategy, interval, minimum }: PoolParameters): string[] {
-  const weaknesses: string[] = [];
-  if (strategy === 'timed') weaknesses.push('Timed mixing keeps nothing back');
-  else if (minimum < SOUND_MINIMUM) weaknesses.push('The pool keeps too few packets back');
-  if (interval < SOUND_INTERVAL) weaknesses.push('The mixing interval is too short');
+export interface PoolWeakness {
+  /** The parameter that makes it weak. */
+  readonly by: keyof PoolParameters;
+  /** For the descriptor's `Why-Insecure`. */
+  readonly text: string;
+}
+
+/** Why this pool hides less than it should; nothing when it is sound. */
+export function poolWeaknesses({ strategy, interval, minimum }: PoolParameters): PoolWeakness[] {
+  const weaknesses: PoolWeakness[] = [];
+  if (strategy === 'timed') weaknesses.push({ by: 'strategy', text: 'Timed mixing keeps nothing back' });
+  else if (minimum < SOUND_MINIMUM) weaknesses.push({ by: 'minimum', text: 'The pool keeps too few packets back' });
+  if (interval < SOUND_INTERVAL) weaknesses.push({ by: 'interval', text: 'The mixing interval is too short' });
   return weaknesses;
 }

@@ -25,8 +25,9 @@ export const directorySettings = z.strictObject({
 
 export type DirectorySettings = z.infer<typeof directorySettings>;
 
-/** Where descriptors go.   spec: mixminion-directory 6.2 */
-export function publishUrls({ servers, publish_urls }: DirectorySettings): readonly string[] {
+/** Where descriptors go; nowhere unless the operator wants it.   spec: mixminion-directory 6.2 */
+export function publishUrls({ servers, publish, publish_urls }: DirectorySettings): readonly string[] {
+  if (!publish) return [];
   if (publish_urls.length > 0) return publish_urls;
   return servers.flatMap(({ url }) => (url.endsWith('/') ? [`${url}upload`] : []));
 }

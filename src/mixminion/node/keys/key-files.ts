@@ -1,10 +1,10 @@
 // A node's keys as files: `identity.key`, and for each packet key a folder `key_0001` with `mix.key`, `ServerDesc` and, once
 // the descriptor is published, `published`. All for the owner only.   spec: mixminion-server 3, 8.1
 
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../base/errors.ts';
-import { replaceFile, syncFolder } from '../../../base/files.ts';
+import { readIfThere, replaceFile, syncFolder } from '../../../base/files.ts';
 import { RsaPrivateKey } from '../../../crypto/rsa.ts';
 import { NodeKeyError } from './errors.ts';
 
@@ -16,6 +16,7 @@ const OWNER_ONLY = 0o700;
 /** Put behind the name of a folder that is not complete yet, or no more. */
 const DRAFT = '.new';
 const DOOMED = '.old';
+const KEYSET = /^key_(\d{4,9})(\.new|\.old)?$/;
 
 /** One packet key as it lies on the disk. */
 export interface KeysetFiles {
@@ -26,12 +27,17 @@ export interface KeysetFiles {
   readonly published: boolean;
 }
 
+/** Where, in the folder of the counter, the keys lie. */
+export function keyFolderOf(folder: string): string {
+  return join(folder, 'keys');
+}
+
 /** The identity key; `make` gives it when there is none yet. Throws NodeKeyError `key-file`. */
 export async function loadIdentity(folder: string, make: () => Promise<RsaPrivateKey>): Promise<RsaPrivateKey> {
   await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
   const path = join(folder, IDENTITY);
   const known = await readIfThere(path);
-  if (known !== undefined) return parseKey(known, path);
+  if (known !== undefined) return parseKey(known.toString('latin1'), path);
   const made = await make();
   await replaceFile(path, writeKey(made));
   return made;
@@ -41,7 +47,7 @@ export async function loadIdentity(folder: string, make: () => Promise<RsaPrivat
 export async function loadKeysets(folder: string): Promise<KeysetFiles[]> {
   const keysets: KeysetFiles[] = [];
   for (const name of await readdir(folder)) {
-    const [, digits, rest] = /^key_(\d{4,9})(\.new|\.old)?$/.exec(name) ?? [];
+    const [, digits, rest] = KEYSET.exec(name) ?? [];
     if (digits === undefined) continue;
     if (rest === undefined) keysets.push(await loadKeyset(join(folder, name), Number(digits)));
     else await shred(join(folder, name));
@@ -80,17 +86,39 @@ export async function deleteKeyset(folder: string, number: number): Promise<void
   await syncFolder(folder);
 }
 
+/**
+ * Destroys all packet keys, and with `identity` that key too: what `KeyStore.open` makes next is another remailer's then. Only
+ * while no store has the folder open. After a crash in the middle it is to be called again.
+ */
+export async function destroyKeys(folder: string, { identity }: { readonly identity: boolean }): Promise<void> {
+  for (const name of await readdir(folder)) if (KEYSET.test(name)) await shred(join(folder, name));
+  if (identity) {
+    await overwrite(join(folder, IDENTITY));
+    await rm(join(folder, IDENTITY), { force: true });
+  }
+  await syncFolder(folder);
+}
+
 async function loadKeyset(path: string, number: number): Promise<KeysetFiles> {
   const [key, descriptor, mark] = await Promise.all(
     [PACKET_KEY, DESCRIPTOR, PUBLISHED].map((name) => readIfThere(join(path, name))),
   );
   if (key === undefined || descriptor === undefined) throw unusable(path);
-  return { number, key: parseKey(key, path), descriptor, published: mark !== undefined };
+  return {
+    number,
+    key: parseKey(key.toString('latin1'), path),
+    descriptor: descriptor.toString('latin1'),
+    published: mark !== undefined,
+  };
 }
 
 /** Zeros over the key before it is deleted. A disk that writes elsewhere, or a copy of the folder, still has it. */
 async function shred(path: string): Promise<void> {
-  const keyFile = join(path, PACKET_KEY);
+  await overwrite(join(path, PACKET_KEY));
+  await rm(path, { recursive: true });
+}
+
+async function overwrite(keyFile: string): Promise<void> {
   try {
     const { size } = await stat(keyFile);
     await using file = await open(keyFile, 'r+');
@@ -99,7 +127,6 @@ async function shred(path: string): Promise<void> {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
-  await rm(path, { recursive: true });
 }
 
 function pathOf(folder: string, number: number): string {
@@ -115,15 +142,6 @@ function parseKey(pem: string, path: string): RsaPrivateKey {
     return RsaPrivateKey.fromPem(pem);
   } catch (cause) {
     throw unusable(path, cause);
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'latin1');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import { readyKeys } from '../../../../test/support/mixminion-keys.ts';
 import { DAY, HOUR, VirtualClock } from '../../../base/time.ts';
 import { RsaPrivateKey } from '../../../crypto/rsa.ts';
 import { ServerDescriptor } from '../../directory/descriptor.ts';
+import { destroyKeys } from './key-files.ts';
 import { isDead } from './key-schedule.ts';
 import { KeyStore, type KeyStoreOptions, type NodeProfile } from './key-store.ts';
 
@@ -186,12 +187,24 @@ describe('descriptors', () => {
   });
 });
 
-test('all packet keys can be replaced at once', async () => {
-  const store = await open();
-  const [before] = store.live;
-  expect(await store.replaceAll()).toEqual({ made: [1], rewritten: [], deleted: [1] });
-  expect(store.live[0]?.key).not.toBe(before?.key);
-});
+// spec: mixminion-server 8.2
+test.each([false, true])(
+  'keys are destroyed, and the next start makes new ones; the identity too: %s',
+  async (identity) => {
+    const before = await open();
+    const keys = join(folder, 'keys');
+    await writeFile(join(keys, 'key_0001', 'mix.key'), 'nothing that is a key'); // whatever state they are in
+    await writeFile(join(keys, 'notes.txt'), 'of the operator');
+    await destroyKeys(keys, { identity });
+    expect(await readdir(keys)).toEqual(identity ? ['notes.txt'] : ['identity.key', 'notes.txt']);
+    const after = await open();
+    expect(after.identity.publicKey.digest.equals(before.identity.publicKey.digest)).toBe(!identity);
+    expect(after.live[0]?.key).not.toBe(before.live[0]?.key);
+    expect(numbers(after.unpublished)).toEqual([1]);
+    await destroyKeys(keys, { identity });
+    await destroyKeys(keys, { identity }); // as after a crash in the middle
+  },
+);
 
 describe('after a crash', () => {
   test('what was half made or half deleted is gone', async () => {

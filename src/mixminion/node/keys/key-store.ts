@@ -85,6 +85,11 @@ export class KeyStore {
     return store;
   }
 
+  /** What descriptors say now. */
+  get profile(): NodeProfile {
+    return this.#profile;
+  }
+
   /** All that are not deleted, those to come too; the earliest first. */
   get keysets(): readonly Keyset[] {
     return this.#keysets;
@@ -155,16 +160,6 @@ export class KeyStore {
     return this.#change(async () => {
       for (const keyset of this.#keysets) await this.#setPublished(keyset, false);
     });
-  }
-
-  /** Deletes all packet keys and makes new ones; the identity stays. What is under way for the old ones is lost. */
-  replaceAll(): Promise<Turned> {
-    const deleted = this.#change(async () => {
-      const all = this.#keysets;
-      for (const keyset of all) await this.#delete(keyset);
-      return all.map(numberOf);
-    });
-    return this.turn().then(async (turned) => ({ ...turned, deleted: await deleted }));
   }
 
   /**

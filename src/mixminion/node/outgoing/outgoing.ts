@@ -6,6 +6,7 @@ import { Slots } from '../../../base/slots.ts';
 import type { Acknowledgement } from '../../mmtp/carrier.ts';
 import type { HopAddress } from '../../packet/routing.ts';
 import type { Census } from '../census.ts';
+import { giveBack } from '../memory.ts';
 import type { NodeParts } from '../parts.ts';
 import type { Spool } from '../spool/spool.ts';
 import { afterFailure, type HopState, isGivenUp, nextAttempt, type Waits } from './retry.ts';
@@ -141,13 +142,14 @@ export class Outgoing {
     }
     census.count('AttemptedRelay');
     let outcome: Acknowledgement | 'broken';
+    const isOwn = equalBytes(queue.hop.keyId, this.#parts.keyId); // spec: mixminion-mmtp 5
     try {
-      const isOwn = equalBytes(queue.hop.keyId, this.#parts.keyId); // spec: mixminion-mmtp 5
       outcome = await (isOwn ? receive(packet) : this.#parts.carrier.send(queue.hop, packet));
     } catch (error) {
       this.#parts.log.debug('mix.relay-failed', { code: codeOf(error) });
       outcome = 'broken'; // every failure may be tried again   spec: mixminion-server 1.2
     }
+    if (!isOwn) giveBack(packet);
     if (outcome !== 'received') {
       census.count('FailedRelay');
       queue.state = afterFailure(queue.state, this.#parts.clock.now());

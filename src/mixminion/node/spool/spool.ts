@@ -4,6 +4,7 @@
 // log is to remember; it leaves the pool; it is gone. Each step is one record, and a crash between two of them repeats the
 // later one: a hash is remembered no sooner than the packet it belongs to, so that none is taken for its own replay.
 
+import { PAYLOAD_LENGTH } from '../../packet/layout.ts';
 import type { Disk } from '../disk/disk.ts';
 import { KeepingError } from '../disk/errors.ts';
 import { Journal, type Place, type Segment } from './journal.ts';
@@ -12,6 +13,8 @@ import { type Burnt, type Destination, MAX_LIST, type SpoolRecord } from './reco
 /** Octets of dead records that may always lie about; and that many times the living ones, before those are moved together. */
 const SLACK = 1024 * 1024;
 const SLACK_SHARE = 2;
+/** Fewer dead octets are no packet, but records of what happened to packets. */
+const A_PACKET = PAYLOAD_LENGTH;
 
 export type Held = Extract<SpoolRecord, { type: 'held' }>;
 
@@ -47,8 +50,8 @@ export class Spool {
   readonly #journal: Journal;
   readonly #options: SpoolOptions;
   readonly #entries: Map<number, Entry>;
-  /** By segment: how many packets have a record there that is still needed. */
-  readonly #alive = new Map<number, number>();
+  /** By segment: the packets that have a record there which is still needed, and the octets of those records. */
+  readonly #alive = new Map<number, { packets: number; bytes: number }>();
   #bytes = 0;
   #last: number;
   #tidying: Promise<void> | undefined;
@@ -167,9 +170,17 @@ export class Spool {
     if (this.#wasted() > 0) await this.#journal.turnOver();
   }
 
-  /** Gives up the octets of packets that are gone, moving those together that are not. */
-  tidy(): Promise<void> {
-    this.#tidying ??= this.#tidy().finally(() => {
+  /** The segment that is written to now: `tidy` takes its number later, when what lies up to here is old. */
+  get newest(): number {
+    return this.#journal.segments.at(-1)?.number ?? 0;
+  }
+
+  /**
+   * Gives up the octets of packets that are gone, moving those together that are not: when there are enough of them for that,
+   * and however few there are in the segments up to the number `old`.
+   */
+  tidy(old = 0): Promise<void> {
+    this.#tidying ??= this.#tidy(old).finally(() => {
       this.#tidying = undefined;
     });
     return this.#tidying;
@@ -184,11 +195,13 @@ export class Spool {
    * Segments go from the oldest on: so a record that ends a packet's life outlasts all earlier records of that packet,
    * and no packet comes to life again.
    */
-  async #tidy(): Promise<void> {
+  async #tidy(old: number): Promise<void> {
     let synced = false;
     for (let [oldest, next] = this.#journal.segments; oldest && next; [oldest, next] = this.#journal.segments) {
       if (this.#alive.has(oldest.number)) {
-        if (this.#wasted() <= SLACK_SHARE * this.#bytes + SLACK || !(await this.#moveOn(oldest))) return;
+        const isWorth =
+          this.#wasted() > SLACK_SHARE * this.#bytes + SLACK || (oldest.number <= old && this.#dead(old) >= A_PACKET);
+        if (!isWorth || !(await this.#moveOn(oldest))) return;
         continue;
       }
       if (!synced) await this.#options.syncReplays();
@@ -226,17 +239,26 @@ export class Spool {
   }
 
   #wasted(): number {
-    return this.#journal.segments.reduce((sum, { size }) => sum + size, 0) - this.#bytes;
+    return this.#dead(Number.POSITIVE_INFINITY);
+  }
+
+  /** Octets of records that are no longer needed, in the segments up to this one. */
+  #dead(until: number): number {
+    let dead = 0;
+    for (const { number, size } of this.#journal.segments)
+      if (number <= until) dead += size - (this.#alive.get(number)?.bytes ?? 0);
+    return dead;
   }
 
   #count({ segment, length }: Place): void {
-    this.#alive.set(segment.number, (this.#alive.get(segment.number) ?? 0) + 1);
+    const { packets, bytes } = this.#alive.get(segment.number) ?? { packets: 0, bytes: 0 };
+    this.#alive.set(segment.number, { packets: packets + 1, bytes: bytes + length });
     this.#bytes += length;
   }
 
   #uncount({ segment, length }: Place): void {
-    const left = (this.#alive.get(segment.number) ?? 0) - 1;
-    if (left > 0) this.#alive.set(segment.number, left);
+    const { packets, bytes } = this.#alive.get(segment.number) ?? { packets: 1, bytes: length };
+    if (packets > 1) this.#alive.set(segment.number, { packets: packets - 1, bytes: bytes - length });
     else this.#alive.delete(segment.number);
     this.#bytes -= length;
   }

@@ -3,6 +3,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { asBuffer } from '../../../base/bytes.ts';
+import { memoryOf } from '../memory.ts';
 import type { Opened, Unopened } from './unwrapper.ts';
 
 export type Request =
@@ -15,14 +16,8 @@ export interface Reply {
   readonly outcome: Opened | Unopened;
 }
 
-/** Octets beside a packet in its memory: the hash behind it on the wire, or room for a cipher. */
-const MAX_BESIDE = 64;
-
-/** What may be transferred of `octets`: their memory, when hardly anything else lies in it. */
-export function memoryOf(octets: Uint8Array): ArrayBuffer[] {
-  const { buffer } = octets;
-  return buffer instanceof ArrayBuffer && buffer.byteLength - octets.byteLength <= MAX_BESIDE ? [buffer] : [];
-}
+/** Octets that are copied rather than transferred with all the memory that they lie in. */
+const SMALL = 64;
 
 /** The outcome as it crosses over, and the memory that goes with it. */
 export function pack(outcome: Opened | Unopened): { outcome: Opened | Unopened; memory: ArrayBuffer[] } {
@@ -30,7 +25,7 @@ export function pack(outcome: Opened | Unopened): { outcome: Opened | Unopened; 
   const memory: ArrayBuffer[] = [];
   for (const [name, value] of Object.entries(outcome)) {
     if (!(value instanceof Uint8Array)) continue;
-    const own = value.byteLength > MAX_BESIDE ? memoryOf(value) : [];
+    const own = value.byteLength > SMALL ? memoryOf(value) : [];
     memory.push(...own);
     packed[name] =
       own.length > 0 ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);

@@ -5,8 +5,8 @@ import { packetOver, pathNode, toUser } from '../../../../test/support/mix-packe
 import { packetKeyOf, serverNames } from '../../../../test/support/mixminion-network.ts';
 import { systemRandom } from '../../../base/random.ts';
 import { RoutingType } from '../../packet/routing.ts';
+import { memoryOf } from '../memory.ts';
 import { directUnwrapper } from './direct.ts';
-import { memoryOf } from './protocol.ts';
 import { workerUnwrapper } from './workers.ts';
 
 const [first = '', second = ''] = serverNames;

@@ -4,7 +4,8 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RsaPrivateKey } from '../../../crypto/rsa.ts';
 import { KeepingError } from '../disk/errors.ts';
-import { memoryOf, type Reply, type Request, unpack } from './protocol.ts';
+import { memoryOf } from '../memory.ts';
+import { type Reply, type Request, unpack } from './protocol.ts';
 import type { Opened, Unopened, Unwrapper } from './unwrapper.ts';
 
 const SCRIPT = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
