@@ -6,10 +6,11 @@ import { makeCommand, withDataOption, withJsonOption } from './command.ts';
 const operator = () => import('./immp/operator.ts');
 
 export function immpAccountCommand(): Command {
-  const group = makeCommand('account', 'For the operator of an office: its IMMP accounts and shared mailboxes.', [
-    'postern immp account add alice',
-    'postern immp account share helpdesk --owner alice',
-  ]);
+  const group = makeCommand(
+    'account',
+    'For the operator of an office: its IMMP accounts, shared mailboxes and nodes.',
+    ['postern immp account add alice', 'postern immp account share helpdesk --owner alice'],
+  );
   const office = (name: string, about: string, ...examples: [string, ...string[]]) =>
     withJsonOption(withDataOption(makeCommand(name, about, examples)));
   const NAME = 'the account; its domain may be left out';
@@ -53,6 +54,11 @@ export function immpAccountCommand(): Command {
       .argument('<mailbox>', 'the shared mailbox')
       .argument('<member>', "the member's name there")
       .action(async (group, member, options) => (await operator()).removeMember(group, member, options)),
+    office(
+      'nodes',
+      'List all published nodes, and how many are subscribed to each.',
+      'postern immp account nodes',
+    ).action(async (options) => (await operator()).listNodes(options)),
   ];
   for (const command of commands) group.addCommand(command);
   return group;

@@ -122,6 +122,7 @@ function send(): Command {
       new Option('--importance <how>', 'how important it is').choices(['important', 'normal', 'low']).default('normal'),
     )
     .option('--reply-to <message>', 'the message that this one answers')
+    .option('--keep', 'keep a copy in SENT')
     .option('--draft', 'put it into DRAFTS instead')
     .action(async (readers, options) => (await sending()).send(readers, options));
 }
@@ -227,11 +228,13 @@ function flag(): Command {
     mailbox('flag', 'Change flags of messages: read, flagged, important, low, answered; spam moves to JUNK.', [
       'postern immp flag 5f0b9c2e --set flagged',
       'postern immp flag "*" --set read',
+      'postern immp flag 5f0b9c2e --set spam --block',
     ]),
   )
     .argument('<message>', `${MESSAGE}, or "*" for all of the folder`)
     .option('--set <flag>', 'a flag to be set; may be given again', gather, [])
     .option('--clear <flag>', 'a flag to be cleared; may be given again', gather, [])
+    .option('--block', 'with --set spam: take nothing more from the sender, without asking')
     .action(async (message, options) => (await changing()).flag(message, options));
 }
 
@@ -315,7 +318,7 @@ function withText(command: Command): Command {
 
 function set(): Command {
   const about =
-    "Show or change the account's settings: TITLE, FORWARD, BLOCK, APPROVE, PUBKEY; QUOTA and USED are shown.";
+    "Show or change the account's settings: TITLE, FORWARD, BLOCK, APPROVE, POSTERS, PUBKEY, SHOW; QUOTA and USED are shown.";
   return user('set', about, [
     'postern immp set',
     'postern immp set title=Alice',

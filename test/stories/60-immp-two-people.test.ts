@@ -41,7 +41,9 @@ test('a letter with files is written, listed, read, saved, moved, flagged and de
   const [row] = await inbox(bob);
   expect(row).toMatchObject({ from: 'alice@example.org', subject: 'Tonight; perhaps', flags: ['important'] });
   const short = row?.uuid.slice(0, 8) ?? '';
-  expect(await bob.run('index')).toMatch(new RegExp(`${short} +\\* +2.*alice@example.org +1 +Tonight; perhaps`));
+  expect(await bob.run('index')).toMatch(
+    new RegExp(`${short} +\\* important +2.*alice@example.org +1 +Tonight; perhaps`),
+  );
   expect(await bob.run('read', short, '--unread')).toMatch(
     /attached +map.png \(image\/png, 293.0 KiB\)\n\nAt nine.\n$/,
   );
@@ -104,6 +106,40 @@ test('folders that a sender aims at, several readers, an answer, a draft, links'
   expect(await bob.fails('open', 'impp://newsletter/updates@website.com?subscribe')).toContain('nothing was done');
   expect(await bob.fails('open', 'impp://newsletter/updates@website.com?format')).toContain('does not have');
   expect(await bob.fails('open', 'https://website.com/')).toContain('no link of IMMP');
+});
+
+// spec: immp 2.11
+test('what is called spam goes into JUNK, and its sender can be blocked at once', async () => {
+  const first = await bobGets('Buy!');
+  expect(await bob.run('flag', first, '--set', 'spam')).toBe(
+    'changed 1 message\nto take nothing more from there: postern immp set block+=alice@example.org\n',
+  );
+  expect((await bob.ask<Row[]>('index', 'junk')).map(({ subject }) => subject)).toContain('Buy!');
+  const again = await bobGets('Buy now!');
+  expect(await bob.ask('flag', again, '--set', 'spam', '--block')).toEqual({
+    changed: 1,
+    senders: ['alice@example.org'],
+    blocked: ['alice@example.org'],
+  });
+  expect(await alice.fails('send', 'bob@example.org', 'Buy, I said!')).toContain('430');
+  await bob.run('set', 'block-=alice@example.org');
+  expect(await bob.fails('flag', again, '--set', 'raed')).toContain('did you mean read?');
+  expect(await bob.fails('flag', again, '--set', 'read', '--block')).toContain('goes with --set spam');
+});
+
+async function bobGets(subject: string): Promise<string> {
+  await alice.run('send', 'bob@example.org', 'A bargain.', '--subject', subject);
+  const row = (await inbox(bob)).find((each) => each.subject === subject);
+  return row?.uuid ?? '';
+}
+
+test('a copy of what was sent can be kept', async () => {
+  await alice.run('send', 'bob@example.org', 'For the record.', '--subject', 'Contract', '--keep');
+  const [row] = await alice.ask<Row[]>('index', 'sent');
+  expect(row).toMatchObject({ subject: 'Contract', flags: ['read'] });
+  expect(await alice.run('read', row?.uuid ?? '')).toMatch(
+    /written to +bob@example.org\n(?:.*\n)*\nFor the record\.\n$/,
+  );
 });
 
 // spec: immp 2.11

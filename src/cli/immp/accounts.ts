@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { toHex } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
+import { formatSize } from '../../base/text.ts';
 import { deriveH2 } from '../../immp/auth/keys.ts';
 import { converse } from '../../immp/client/courier.ts';
 import * as store from '../../immp/client/home.ts';
@@ -13,7 +14,7 @@ import { type SettingWord, settingWord } from '../../immp/wire/kind.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
-import { asUser, courierOf, homeOf, newPasswordFor, passwordOf, type UserOptions } from './client.ts';
+import { advised, asUser, courierOf, homeOf, newPasswordFor, passwordOf, type UserOptions } from './client.ts';
 
 const SALT_OCTETS = 16;
 const COST = { N: 32768, r: 8, p: 1 };
@@ -70,14 +71,25 @@ export async function newPassword(options: UserOptions): Promise<void> {
 export async function set(text: string | undefined, options: UserOptions & { pubkeyFile?: string }): Promise<void> {
   const setting = options.pubkeyFile === undefined ? readSetting(text) : await keyFrom(options.pubkeyFile);
   const replies = await asUser(options, (session) =>
-    session.ask({ word: 'SET GLOBAL', ...(setting === undefined ? {} : { setting }) }),
+    advised(SET_REMEDIES, session.ask({ word: 'SET GLOBAL', ...(setting === undefined ? {} : { setting }) })),
   );
   const pairs = replies.flatMap((reply): [string, string][] => {
     const [, name, value] = /^([A-Za-z0-9-]+)=(.*)$/su.exec(reply.text) ?? [];
     return name === undefined || value === undefined ? [] : [[name, value]];
   });
   if (options.json) return printJson(Object.fromEntries(pairs));
-  print(facts(pairs.map(([name, value]) => [name.toLowerCase(), value === '' ? '-' : value])));
+  print(facts(pairs.map(([name, value]) => [name.toLowerCase(), inWords(name, value)])));
+}
+
+const SET_REMEDIES = {
+  '403': 'only the operator changes this',
+  '404': 'postern immp set shows what there is',
+  '406': 'lists hold IMIDs, nodes and @domains; FORWARD is an IMID, PUBKEY an OpenPGP key',
+};
+
+function inWords(name: string, value: string): string {
+  if ((name === 'QUOTA' || name === 'USED') && /^\d{1,15}$/.test(value)) return formatSize(Number(value));
+  return value === '' ? '-' : value;
 }
 
 function readSetting(text: string | undefined): SettingWord | undefined {

@@ -1,10 +1,12 @@
 // `postern immp move`, `copy`, `flag`, `delete` and `folders`.
 
+import { nearest } from '../../base/text.ts';
 import * as mailbox from '../../immp/client/mailbox.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
 import { UsageError } from '../command.ts';
 import { print, printJson } from '../output.ts';
-import { asUser, folderNamed, type MailboxOptions, messagesNamed } from './client.ts';
+import { advised, asUser, folderNamed, type MailboxOptions, messagesNamed } from './client.ts';
+import { offerBlock, sendersOf } from './spam.ts';
 
 type MessageOptions = MailboxOptions & { readonly folder: string };
 
@@ -22,14 +24,40 @@ export async function copy(text: string, folder: string, options: MessageOptions
   });
 }
 
-export async function flag(
-  text: string,
-  options: MessageOptions & { readonly set: readonly string[]; readonly clear: readonly string[] },
-): Promise<void> {
-  const { set, clear } = options;
+interface FlagOptions extends MessageOptions {
+  readonly set: readonly string[];
+  readonly clear: readonly string[];
+  readonly block?: boolean;
+}
+
+/** spec: immp 2.9, 2.11 */
+const FLAGS = ['read', 'flagged', 'important', 'low', 'answered'];
+const SPAM = 'spam';
+
+export async function flag(text: string, options: FlagOptions): Promise<void> {
+  const { set, clear, block, json } = options;
   if (set.length + clear.length === 0) throw new UsageError('no flag is named', 'give --set FLAG or --clear FLAG');
-  await change('changed', options, async (session) =>
-    mailbox.flag(session, await messagesNamed(session, text, options), { set, clear }),
+  for (const word of [...set.filter((each) => each !== SPAM), ...clear]) {
+    if (!FLAGS.includes(word)) throw noFlag(word);
+  }
+  const isSpam = set.includes(SPAM);
+  if (block && !isSpam) throw new UsageError('--block goes with --set spam');
+  await asUser(options, async (session, { imid }) => {
+    const target = await messagesNamed(session, text, options);
+    // A shared mailbox has a list of its own, which its members do not change.
+    const senders = isSpam && options.mailbox === undefined ? await sendersOf(session, target, imid.domain) : [];
+    const changed = await mailbox.flag(session, target, { set, clear });
+    if (!json) print(changedInWords('changed', changed));
+    const blocked = await offerBlock(session, senders, options);
+    if (json) printJson({ changed, ...(isSpam ? { senders, blocked } : {}) });
+  });
+}
+
+function noFlag(word: string): UsageError {
+  const near = nearest(word, [...FLAGS, SPAM]);
+  return new UsageError(
+    `there is no flag ${word}`,
+    near === undefined ? `there are: ${FLAGS.join(', ')}; --set spam moves to JUNK` : `did you mean ${near}?`,
   );
 }
 
@@ -49,8 +77,9 @@ export async function createFolder(folder: string, options: MailboxOptions): Pro
 }
 
 export async function removeFolder(folder: string, options: MailboxOptions): Promise<void> {
+  const remedies = { '403': 'only an empty folder goes; INBOX, DRAFTS, SENT, JUNK and PUSH are always there' };
   await asUser(options, (session) =>
-    mailbox.changed(session, { word: 'MBOX REMOVE', target: folderNamed(folder, options) }),
+    advised(remedies, mailbox.changed(session, { word: 'MBOX REMOVE', target: folderNamed(folder, options) })),
   );
   if (options.json) printJson({ removed: folder });
   else print(`removed ${folder}`);
@@ -63,5 +92,9 @@ async function change(
 ): Promise<void> {
   const count = await asUser(options, work);
   if (options.json) printJson({ [done]: count });
-  else print(`${done} ${count} ${count === 1 ? 'message' : 'messages'}`);
+  else print(changedInWords(done, count));
+}
+
+function changedInWords(done: string, count: number): string {
+  return `${done} ${count} ${count === 1 ? 'message' : 'messages'}`;
 }

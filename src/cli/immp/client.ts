@@ -3,7 +3,7 @@
 import { systemRandom } from '../../base/random.ts';
 import { systemClock } from '../../base/time.ts';
 import { type Courier, converse } from '../../immp/client/courier.ts';
-import { ClientError } from '../../immp/client/errors.ts';
+import { ClientError, type ClientErrorCode } from '../../immp/client/errors.ts';
 import { type Account, type Home, openHome, readAccount, readAddress } from '../../immp/client/home.ts';
 import { index } from '../../immp/client/mailbox.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
@@ -51,6 +51,17 @@ export async function asUser<T>(
     () => passwordOf(account.imid),
     (session) => work(session, account),
   );
+}
+
+/** What `work` gives; a refusal with one of these codes gets the remedy that fits what was asked. */
+export async function advised<T>(remedies: Readonly<Record<string, string>>, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const remedy = error instanceof ClientError && error.reply !== undefined ? remedies[error.reply.code] : undefined;
+    if (!(error instanceof ClientError) || error.reply === undefined || remedy === undefined) throw error;
+    throw new ClientError(error.code as ClientErrorCode, error.message, { cause: error, reply: error.reply, remedy });
+  }
 }
 
 /** $POSTERN_PASSWORD, or what is typed. */

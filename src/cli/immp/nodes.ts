@@ -10,7 +10,7 @@ import { accountName, canonicalNode, formatImid, place } from '../../immp/wire/i
 import { uuid as uuidKind } from '../../immp/wire/kind.ts';
 import { UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
-import { asUser, type UserOptions } from './client.ts';
+import { advised, asUser, type UserOptions } from './client.ts';
 import { harmlessWord, textPart } from './sending.ts';
 
 interface TextOptions extends UserOptions {
@@ -145,7 +145,9 @@ export async function unsubscribe(text: string, options: UserOptions): Promise<v
 export async function key(text: string, options: UserOptions): Promise<void> {
   const of = place.read(text);
   if (of === undefined) throw new UsageError(`${text} is no domain and no IMID`);
-  const { armour, line } = await asUser(options, (session) => client.keyOf(session, of));
+  const { armour, line } = await asUser(options, (session) =>
+    advised({ '404': 'none was published: what goes there cannot be sealed' }, client.keyOf(session, of)),
+  );
   if (options.json) return printJson({ of: text, about: line, armour });
   print(facts([['key', line]]));
   print(`\n${armour.split('\n').map(harmless).join('\n')}`);

@@ -100,6 +100,25 @@ export async function removeMember(group: string, member: string, options: Optio
   say(options, answer, `${answer.member} is no member of ${answer.group} any more`);
 }
 
+interface ListedNodes {
+  readonly nodes: readonly { readonly node: string; readonly title: string; readonly subscribers: number }[];
+  readonly next?: string;
+}
+
+/** Counts and no names: who is subscribed is between him and the publisher.   spec: immp 2.10 */
+export async function listNodes({ data, json }: Options): Promise<void> {
+  const all: ListedNodes['nodes'][number][] = [];
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page: ListedNodes = (await askOffice(data, 'immp', 'node.list', { after })) as ListedNodes;
+    all.push(...page.nodes);
+    after = page.next;
+  }
+  if (json) return printJson(all);
+  if (all.length === 0) return print('nothing is published here');
+  const rows = all.map(({ node, title, subscribers }) => [node, subscribers, title]);
+  print(table(['node', 'subscribers', 'title'], rows));
+}
+
 function sizeOf(text: string): number {
   const bytes = parseSize(text);
   if (bytes === undefined) throw new UsageError(`${text} is no size`, 'write it as 500 MiB');

@@ -48,13 +48,19 @@ export async function index(folder: string, options: IndexOptions): Promise<void
   if (entries.length === 0) return print(`no messages in ${folderPath(target)}`);
   const lines = entries.map((entry) => [
     entry.uuid.slice(0, SHOWN_DIGITS),
-    entry.flags.includes('read') ? '' : '*',
+    marksOf(entry.flags),
     entry.date.slice(0, 16).replace('T', ' '),
     senderOf(entry),
     entry.parts.filter((part) => part.class !== 'content').length || '',
     entry.subject,
   ]);
-  print(table(['message', 'new', 'date (UTC)', 'from', 'files', 'subject'], lines));
+  print(table(['message', 'marks', 'date (UTC)', 'from', 'files', 'subject'], lines));
+}
+
+/** A star for what is new, then the flags that say more than that it was read. */
+function marksOf(flags: readonly string[]): string {
+  const others = flags.filter((flag) => flag !== 'read');
+  return [...(flags.includes('read') ? [] : ['*']), ...others].join(' ');
 }
 
 interface ReadOptions extends MailboxOptions {
@@ -130,12 +136,20 @@ function headOf({ envelope, parts }: mailbox.FetchedMessage): [string, string][]
     ['to', envelope.to],
     ['received', envelope.received.slice(0, 19).replace('T', ' ')],
   ];
+  const readers = addressedTo(envelope);
+  if (readers !== '') head.push(['written to', readers]);
   if (envelope.subject) head.push(['subject', envelope.subject]);
   if (envelope.secure) head.push(['secure', 'yes: it came over known keys only']);
   for (const part of parts.filter((each) => each.class !== 'content')) {
     head.push(['attached', `${part.name} (${part.type}, ${formatSize(part.length)})`]);
   }
   return head;
+}
+
+/** All readers that the sender names, where he does: those of a letter to several, and of one kept in SENT or DRAFTS. */
+function addressedTo(envelope: Readonly<Record<string, unknown>>): string {
+  const named = envelope['addressed-to'];
+  return Array.isArray(named) ? named.filter((each) => typeof each === 'string').join(', ') : '';
 }
 
 /** A sender who is not named is somebody of the domain. */

@@ -29,6 +29,7 @@ export interface SendOptions extends UserOptions {
   readonly secure?: boolean;
   readonly importance: 'important' | 'normal' | 'low';
   readonly replyTo?: string;
+  readonly keep?: boolean;
   readonly draft?: boolean;
 }
 
@@ -47,7 +48,8 @@ export async function send(words: readonly string[], options: SendOptions): Prom
   const type = options.markdown ? 'text/markdown; charset=utf-8' : 'text/plain; charset=utf-8';
   const parts = [textPart('text', type, text), ...html.map((part) => ({ ...part, content: true })), ...files];
   const id = uuidFrom(systemRandom.bytes(16));
-  const total = parts.reduce((sum, { size }) => sum + size, 0) * (options.draft ? 1 : readers.length);
+  const copies = options.draft ? 1 : readers.length + (options.keep ? 1 : 0);
+  const total = parts.reduce((sum, { size }) => sum + size, 0) * copies;
   const bar = await showProgress(`sending ${formatSize(total)}`);
   let done = 0;
   const progress = (octets: number) => {
@@ -59,10 +61,7 @@ export async function send(words: readonly string[], options: SendOptions): Prom
     await asUser(options, async (session, account) => {
       const said = await saidOf(session, readers, options);
       if (options.draft) {
-        const target = { folders: ['drafts'] };
-        const all = [envelopePart(said), ...parts];
-        const reply = await upload(session, { word: 'MBOX STORE', target }, all, progress);
-        report.push({ draft: reply.text.split(' ').at(-1) });
+        report.push({ draft: await putAside(session, 'drafts', said, parts, progress) });
         return;
       }
       for (const to of readers) {
@@ -84,12 +83,26 @@ export async function send(words: readonly string[], options: SendOptions): Prom
         report.push({ to: formatImid(to), from: options.anonymous ? null : formatImid(from ?? account.imid), ...sent });
         if (!options.json) print(`${formatImid(to)}: ${inWords(sent, to)}`);
       }
+      if (options.keep) await putAside(session, 'sent', said, parts, progress);
     });
   } finally {
     bar.stop();
   }
   if (options.json) printJson(report);
   else if (options.draft) print('put into DRAFTS');
+}
+
+/** Into a folder of one's own; the UUID of what lies there then. */
+async function putAside(
+  session: ImmpSession,
+  folder: string,
+  said: Said,
+  parts: readonly OutgoingPart[],
+  progress: (octets: number) => void,
+): Promise<string | undefined> {
+  const target = { folders: [folder] };
+  const reply = await upload(session, { word: 'MBOX STORE', target }, [envelopePart(said), ...parts], progress);
+  return reply.text.split(' ').at(-1);
 }
 
 function inWords(sent: Sent, { domain }: Imid): string {
@@ -111,16 +124,16 @@ function readersAndText(words: readonly string[], text: string | undefined): { r
 async function saidOf(
   session: ImmpSession,
   readers: readonly Imid[],
-  { replyTo, draft, subject, ...options }: SendOptions,
+  { replyTo, draft, keep, subject, ...options }: SendOptions,
 ): Promise<Said> {
   const answered =
     replyTo === undefined ? undefined : (await messagesNamed(session, replyTo, { ...options, folder: 'inbox' })).uuid;
   // The folder that a reader wants it in is between him and whoever writes to him.   spec: immp 3
   const to = readers.map(({ local, domain }) => formatImid({ local, domain }));
   return {
-    ...(readers.length > 1 || draft ? { to } : {}),
+    ...(readers.length > 1 || draft || keep ? { to } : {}),
     ...(answered === undefined ? {} : { 'in-reply-to': answered }),
-    ...(draft && subject !== undefined ? { subject } : {}),
+    ...((draft || keep) && subject !== undefined ? { subject } : {}),
   };
 }
 

@@ -10,7 +10,7 @@ import { systemRandom } from '../../base/random.ts';
 import { systemClock } from '../../base/time.ts';
 import { fixedResolver, type NameRecords } from '../../net/resolver.ts';
 import { type Courier, converse } from './courier.ts';
-import { findAccount, type Home, openHome, readAddress, readServer, saveAccount } from './home.ts';
+import { findAccount, type Home, knownServer, openHome, readAddress, readServer, saveAccount } from './home.ts';
 
 let office: ImmpOffice;
 let home: Home;
@@ -50,6 +50,14 @@ test('SRV says where, and the next server is tried when one is not there', async
   const at = courier({ '_immp._tcp.example.org': { srv: records } });
   const silent = () => Promise.reject(new Error('asked'));
   if (account) await converse(at, account, silent, async () => {});
+});
+
+// spec: immp 2.4
+test('a server is known by its key only once it has shown that it knows the account', async () => {
+  const at = courier({ '_immp._tcp.elsewhere.org': { srv: [srv('127.0.0.1', office.port)] } });
+  await expect(greet(at, { imid: readAddress('alice@elsewhere.org') })).rejects.toMatchObject({ code: 'password' });
+  expect(await knownServer(home, 'elsewhere.org')).toBeUndefined();
+  expect((await knownServer(home, 'example.org'))?.pin).toEqual(office.identity.serverKey);
 });
 
 test('a domain may say that it has no server', async () => {

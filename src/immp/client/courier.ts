@@ -29,10 +29,12 @@ export async function converse<T>(
   password: () => Promise<string>,
   work: (session: ImmpSession) => Promise<T>,
 ): Promise<T> {
-  const session = await reach(courier, account);
+  const { session, isNew } = await reach(courier, account);
   try {
     const { imid, device, allowK1, key: derived } = account;
     const key = await logIn(session, { account: imid, derived, password, device, allowK1: allowK1 ?? false });
+    // Not before: a server that does not know the account need not be the domain's.
+    if (isNew) await rememberServer(courier.home, imid.domain, { pin: session.serverKey });
     if (key !== derived) await saveAccount(courier.home, { ...account, key });
     await heedNextKey(courier, imid.domain, session);
     const result = await work(session);
@@ -43,19 +45,22 @@ export async function converse<T>(
   }
 }
 
+interface Reached {
+  readonly session: ImmpSession;
+  /** Its key is not pinned yet: the first that is seen, or the one that was announced. */
+  readonly isNew: boolean;
+}
+
 /** A conversation in which nothing was said yet but the wish for TLS. Throws ClientError `changed-key`, NetError. */
-async function reach(courier: Courier, account: Account): Promise<ImmpSession> {
+async function reach(courier: Courier, account: Account): Promise<Reached> {
   const { home, clock } = courier;
   const { domain } = account.imid;
   const connection = await dialFirst(courier, await placesOf(courier, account));
   const session = await ImmpSession.open(connection, { domain, clock });
   const known = await knownServer(home, domain);
   const shown = session.serverKey;
-  if (known !== undefined && equalBytes(known.pin, shown)) return session;
-  if (known === undefined || (known.next && equalBytes(known.next, shown))) {
-    await rememberServer(home, domain, { pin: shown });
-    return session;
-  }
+  if (known !== undefined && equalBytes(known.pin, shown)) return { session, isNew: false };
+  if (known === undefined || (known.next && equalBytes(known.next, shown))) return { session, isNew: true };
   session.destroy();
   throw new ClientError('changed-key', `the server of ${domain} shows another key than the known one`, {
     remedy:

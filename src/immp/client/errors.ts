@@ -61,4 +61,5 @@ const REMEDIES: Readonly<Record<string, string>> = {
   '441': 'the mailbox has to be cleared first',
   '450': 'is the address right?',
   '480': 'is the name right? It looks like newsletter/updates@website.com',
+  '481': 'postern immp subscriptions shows yours',
 };

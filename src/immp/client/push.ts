@@ -25,16 +25,18 @@ export type Pushed = 'delivered' | 'held' | 'queued';
 
 const FATES: Readonly<Record<string, Pushed>> = { '274': 'queued', '275': 'delivered', '276': 'held' };
 
-export async function push(session: ImmpSession, outgoing: OutgoingPush): Promise<Pushed> {
+/** `pipe`: others may be under way beside it, and answered before it. */
+export async function push(session: ImmpSession, outgoing: OutgoingPush, pipe?: string): Promise<Pushed> {
   const { to, from, title, id, importance, secure, block } = outgoing;
-  const reply = await withBlock(session, block, {
+  const command: CommandOf<'PUSH'> = {
     word: 'PUSH',
     to,
     from,
     switches: [...importanceSwitch(importance), ...(secure ? ['+SECURE'] : [])],
     ...(title === undefined ? {} : { title }),
     ...(id === undefined ? {} : { id }),
-  });
+  };
+  const reply = await withBlock(session, block, command, pipe);
   const fate = FATES[reply.code];
   if (fate === undefined) throw unclear(reply);
   return fate;
@@ -121,9 +123,11 @@ async function withBlock(
   session: ImmpSession,
   { name, type, size, chunks }: OutgoingPart,
   command: CommandOf<'PUSH'> | CommandOf<'PUBLISH TO'>,
+  pipe?: string,
 ): Promise<Reply> {
   const label = { ...(name === undefined ? {} : { name }), ...(type === undefined ? {} : { type }), length: size };
-  const [exchange] = await session.send([{ command: { ...command, ...label }, block: counted(chunks, size) }]);
+  const sending = { command: { ...command, ...label }, block: counted(chunks, size) };
+  const [exchange] = await session.send([{ ...sending, ...(pipe === undefined ? {} : { pipe }) }]);
   if (exchange === undefined) throw new Error('a line without commands');
   return last(await exchange.all());
 }

@@ -1,0 +1,45 @@
+// What follows when somebody calls messages spam: their senders may be blocked, so that nothing more of them comes.   spec: immp 2.11
+
+import { index } from '../../immp/client/mailbox.ts';
+import type { ImmpSession } from '../../immp/client/session.ts';
+import type { Target } from '../../immp/wire/target.ts';
+import { askYes } from '../ask-person.ts';
+import { harmless, print } from '../output.ts';
+
+/** Messages whose senders are looked at, and senders that are asked about one by one. */
+const MOST_MESSAGES = 1000;
+const MOST_ASKED = 10;
+
+/** What BLOCK takes for each sender of these messages: his IMID, or the domain where he is not named; not one's own domain. */
+export async function sendersOf(session: ImmpSession, target: Target, own: string): Promise<string[]> {
+  const entries = await index(session, target, { limit: MOST_MESSAGES });
+  const names = entries.map(({ from, origin }) => from ?? `@${origin}`);
+  return [...new Set(names)].filter((name) => name !== `@${own}`);
+}
+
+export interface Blocking {
+  /** Block them all, without asking. */
+  readonly block?: boolean;
+  readonly json?: boolean;
+}
+
+/** Blocks those that the user wants blocked, and names the others. The blocked ones. */
+export async function offerBlock(
+  session: ImmpSession,
+  senders: readonly string[],
+  { block = false, json = false }: Blocking,
+): Promise<string[]> {
+  const blocked: string[] = [];
+  for (const sender of senders) {
+    const asks = !block && !json && senders.length <= MOST_ASKED;
+    const wanted = block || (asks && (await askYes(`Take nothing more from ${harmless(sender)}?`)));
+    if (!wanted) {
+      if (!json) print(`to take nothing more from there: postern immp set block+=${harmless(sender)}`);
+      continue;
+    }
+    await session.ask({ word: 'SET GLOBAL', setting: { name: 'BLOCK', change: { how: '+=', value: sender } } });
+    blocked.push(sender);
+    if (!json) print(`blocked ${harmless(sender)}`);
+  }
+  return blocked;
+}
