@@ -2,14 +2,14 @@
 // nymholder at her machine.
 
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { silentLog } from '../base/log.ts';
 import { noMetrics } from '../base/metrics.ts';
 import { systemRandom } from '../base/random.ts';
 import { formatSize } from '../base/text.ts';
-import { type Clock, MINUTE, sleep, systemClock } from '../base/time.ts';
+import { type Clock, DAY, HOUR, MINUTE, sleep, systemClock, type VirtualClock } from '../base/time.ts';
 import { flushFolder } from '../mixminion/client/flushing.ts';
 import { Mix3Client } from '../mixminion/client/mix3-client.ts';
 import { mix } from '../mixminion/node/counter.ts';
@@ -37,9 +37,16 @@ export const LOOPBACK = '127.0.0.1';
 const OWNER_ONLY = 0o700;
 const NODE = 'Gull';
 const ANY_PORT = { listen: [`${LOOPBACK}:0`], listen_submission: [], listen_submissions: [] };
-const LOOK_EVERY = 250;
-/** Of the machine's time: many times what a step takes. */
-const PATIENCE = 5 * MINUTE;
+/** Alice looks when a mail has come, and now and then without. */
+const LOOK_EVERY = 6 * HOUR;
+/** Of the network's time: as long as a batch takes. */
+const TURN = 2 * MINUTE;
+/** What files, sockets and threads get between two turns, in milliseconds of the machine. */
+const BREATH = 12;
+/** Enough for something to be lost on its way, and said again. */
+const PATIENCE = 10 * DAY;
+/** A connection's: the clock may run on while a slow machine is still at it. */
+export const LINK_PATIENCE = '1 d';
 
 /** An office of its own; `houseOf` gives each of its counters a folder. */
 async function openHouse(path: string, clock: Clock, stack: AsyncDisposableStack) {
@@ -86,17 +93,19 @@ export async function openOutside(path: string, address: string) {
 /** A remailer of the network that is a nymserver as well; its ordinary mail leaves by `relayPort`. Resolves when it is listed. */
 export async function openNymserver(
   path: string,
-  { net, domain, relayPort }: { readonly net: Testnet; readonly domain: string; readonly relayPort: number },
+  given: { readonly net: Testnet; readonly clock: VirtualClock; readonly domain: string; readonly relayPort: number },
 ) {
+  const { net, clock, domain, relayPort } = given;
   await using opening = new AsyncDisposableStack();
-  const { post, houseOf } = await openHouse(path, net.clock, opening);
+  const { post, houseOf } = await openHouse(path, clock, opening);
   const nymserver = await nym.open(await houseOf('nym', domain), nymSettings.parse({ domain, reply_path: '*2' }));
   opening.defer(() => nymserver.close(0));
-  const off = { mbox: {}, smtp: {}, fragmented: {} };
+  const off = { mbox: {}, smtp: {}, fragmented: {}, timeout: LINK_PATIENCE };
   const remailer = await mix.open(await houseOf('mix', LOOPBACK), remailerOn(await freePort(), NODE, net.at, off));
   opening.defer(() => remailer.close(0));
+  const ordinary = await houseOf('smtp', domain);
   const gateway = await smtp.open(
-    await houseOf('smtp', domain),
+    { ...ordinary, post: { ...post, clock: systemClock } }, // the world outside keeps its own time
     smtpSettings.parse({
       ...ANY_PORT,
       domains: [domain],
@@ -106,7 +115,7 @@ export async function openNymserver(
     }),
   );
   opening.defer(() => gateway.close(0));
-  await until('the remailer is listed', async () => {
+  await turn(clock, 'the remailer is listed', async () => {
     return (await net.directory()).getServers().some(({ nickname }) => nickname === NODE);
   });
   const stack = opening.move();
@@ -121,45 +130,56 @@ export async function openNymserver(
         ['ways to its holder', `${surbs} reply blocks, each good for one packet; where they lead is sealed`],
       ];
     },
+    /** All that it keeps, when the store has cleared away what is over, as an office does every few minutes. */
+    async disk(): Promise<Buffer[]> {
+      await post.store.sweep(clock.now());
+      const files = (await readdir(path, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+      return Promise.all(files.map(({ parentPath, name }) => readFile(join(parentPath, name))));
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
 
 /** Somebody with a home in the network, who asks for a nym: looks for mail, says what is due, sends it. */
-export async function openAlice(net: Testnet, folder: string, address: string) {
-  const { clock } = net;
+export async function openAlice(net: Testnet, clock: VirtualClock, folder: string, address: string) {
   const [name = '', domain = ''] = address.split('@');
-  let seen = 0;
+  let [seen, looked] = [0, 0];
   const withNyms = async <T>(work: (nyms: Nyms) => Promise<T>): Promise<T> => {
     let settings: Mix3Client['settings'];
     let done: T;
     {
       await using client = await Mix3Client.open({ folder, clock });
       ({ settings } = client);
-      await client.updateDirectory({ force: true });
+      await client.updateDirectory();
       const answersTo = { type: 'email', address: settings.surbs.address } as const;
       const nyms = await Nyms.open({ client, folder, answersTo, clock, random: systemRandom });
       const mails = await net.mail.mails('alice');
       for (const mail of mails.slice(seen)) await nyms.receive(mail);
-      seen = mails.length;
+      [seen, looked] = [mails.length, clock.now()];
       done = await work(nyms);
       await nyms.tend();
     }
     await flushFolder({ folder, settings, clock });
     return done;
   };
+  const hasCome = async () => (await net.mail.mails('alice')).length > seen;
   await withNyms((nyms) => nyms.create([name], domain, false));
   return {
     do: <T>(work: (holder: Nymholder) => Promise<T>) => withNyms((nyms) => work(nyms.find())),
     until: (what: string, isSo: (holder: Nymholder) => boolean) =>
-      until(what, () => withNyms(async (nyms) => isSo(nyms.find()))),
+      turn(clock, what, async () => {
+        if (clock.now() - looked < LOOK_EVERY && !(await hasCome())) return false;
+        return withNyms(async (nyms) => isSo(nyms.find()));
+      }),
   };
 }
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = systemClock.now() + PATIENCE; systemClock.now() < end; ) {
+/** Turns the clock until it holds. Nothing that is awaited in `isSo` can be late: time stands still meanwhile. */
+export async function turn(clock: VirtualClock, what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
+  for (const end = clock.now() + PATIENCE; clock.now() < end; ) {
     if (await isSo()) return;
-    await sleep(systemClock, LOOK_EVERY);
+    await clock.advance(TURN);
+    await sleep(systemClock, BREATH);
   }
   throw new Error(`it takes too long until ${what}`);
 }
