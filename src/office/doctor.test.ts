@@ -1,12 +1,15 @@
+// The doctor's findings about counters: those that are open count, by the configuration or by what the running office says.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { echo } from '../../test/support/echo-counter.ts';
 import { systemClock } from '../base/time.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
 import { dataFolderAt } from './data-folder.ts';
 import { examine } from './doctor.ts';
-import { makeOffice } from './office.ts';
+import { makeOffice, openOffice } from './office.ts';
 
 test("a counter's own warnings are among the findings, while it is among the open ones", async () => {
   const folder = dataFolderAt(join(await mkdtemp(join(tmpdir(), 'postern-doctor-')), 'data'));
@@ -21,5 +24,24 @@ test("a counter's own warnings are among the findings, while it is among the ope
   ]);
   expect(await found('[echo]\ngreeting = "hello"\n')).toEqual([]);
   expect(await found('[office]\ncounters = []\n[echo]\ngreeting = "hush"\n')).toEqual([]);
+  await rm(join(folder.path, '..'), { recursive: true });
+});
+
+test('counters that a running office has not opened are left out', async () => {
+  const folder = dataFolderAt(join(await mkdtemp(join(tmpdir(), 'postern-doctor-')), 'data'));
+  await makeOffice(folder, [echo]);
+  const openStore = (file: string) => openSqliteStore({ file });
+  const settings = '[log]\nlevel = "error"\n[echo]\ngreeting = "hush"\n';
+  const warned = async (...only: string[]) => {
+    await writeFile(folder.config, `[health]\nlisten = ["127.0.0.1:0"]\n${settings}`);
+    const office = await openOffice({ folder, counters: [echo], only, openStore });
+    const { host = '', port = 0 } = office.health ?? {};
+    await writeFile(folder.config, `[health]\nlisten = ["${host}:${port}"]\n${settings}`);
+    const findings = await examine(folder, [echo], systemClock);
+    await office.close();
+    return findings.some(({ name }) => name === 'echo');
+  };
+  expect(await warned('echo')).toBe(true);
+  expect(await warned()).toBe(false);
   await rm(join(folder.path, '..'), { recursive: true });
 });

@@ -50,8 +50,11 @@ export async function examine(folder: DataFolder, counters: readonly AnyCounter[
   if (settings !== undefined) {
     const known = settings;
     await look('certificate', () => certificate(folder, known, clock.now()));
-    await look('office', () => running(known, counters));
-    for (const counter of counters.filter(({ name }) => known.office.counters.includes(name))) {
+    const health = await askHealth(known);
+    const names = health?.counters ?? known.office.counters; // one that runs may have opened fewer, or others
+    const open = counters.filter(({ name }) => names.includes(name));
+    await look('office', async () => running(known, open, health));
+    for (const counter of open) {
       for (const { setting, message, remedy } of counter.warnings?.(known.counters[counter.name]) ?? []) {
         findings.push({ name: counter.name, state: 'warning', says: `${setting}: ${message}`, remedy });
       }
@@ -77,20 +80,28 @@ async function certificate(folder: DataFolder, settings: Settings, now: number):
   return { state: 'ok', says };
 }
 
-/** What listens, from the running office itself. */
-async function running(settings: Settings, counters: readonly AnyCounter[]): Promise<Omit<Finding, 'name'>> {
-  const wanted = counters
-    .filter(({ name }) => settings.office.counters.includes(name))
-    .flatMap((counter) => counter.listens(settings.counters[counter.name]).map(formatEndpoint));
-  const would = wanted.length > 0 ? `would listen on ${wanted.join(', ')}` : 'would listen nowhere';
-  const [at] = settings.health.listen;
-  if (at === undefined) return { state: 'ok', says: `has no health page to ask; ${would}` };
-  let health: Health;
+/** What the running office says of itself; undefined when none answers. */
+async function askHealth({ health }: Settings): Promise<Health | undefined> {
+  const [at] = health.listen;
+  if (at === undefined) return undefined;
   try {
-    const url = `http://${formatEndpoint(at)}/health`;
-    const answer = await fetch(url, { signal: AbortSignal.timeout(HEALTH_PATIENCE) });
-    health = (await answer.json()) as Health;
+    const answer = await fetch(`http://${formatEndpoint(at)}/health`, { signal: AbortSignal.timeout(HEALTH_PATIENCE) });
+    return (await answer.json()) as Health;
   } catch {
+    return undefined;
+  }
+}
+
+/** What listens, from the running office itself. */
+function running(
+  settings: Settings,
+  counters: readonly AnyCounter[],
+  health: Health | undefined,
+): Omit<Finding, 'name'> {
+  if (health === undefined) {
+    const wanted = counters.flatMap((counter) => counter.listens(settings.counters[counter.name]).map(formatEndpoint));
+    const would = wanted.length > 0 ? `would listen on ${wanted.join(', ')}` : 'would listen nowhere';
+    if (settings.health.listen.length === 0) return { state: 'ok', says: `has no health page to ask; ${would}` };
     return { state: 'warning', says: `does not answer; ${would}`, remedy: 'start it: postern serve' };
   }
   if (!health.ok) {

@@ -20,6 +20,8 @@ export interface Health {
   readonly reason?: string;
   /** How long the store took to keep a small document durably and to give it back. */
   readonly storeMs?: number;
+  /** The names of the counters that are open: those of the configuration, or fewer. */
+  readonly counters: readonly string[];
   readonly listening: readonly { readonly counter: string; readonly at: string; readonly what: string }[];
   readonly certificateUntil: string;
 }

@@ -128,6 +128,7 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
   const probe = storeProbe(store, clock);
   const health = async (): Promise<Health> => {
     const about = {
+      counters: rooms.map(({ counter }) => counter.name),
       listening: listening().map(({ at, ...port }) => ({ ...port, at: formatEndpoint(at) })),
       certificateUntil: new Date(plan.identity.validUntil).toISOString(),
     };
