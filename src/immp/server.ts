@@ -95,7 +95,7 @@ async function nextLine(session: Session): Promise<Buffer | undefined> {
 
 async function runLine(session: Session, line: readonly Piped[]): Promise<void> {
   let before: Promise<void> = Promise.resolve();
-  let uploads = false;
+  const uploads: Promise<void>[] = [];
   for (const { pipe, command } of line) {
     if (command instanceof WireError) {
       void start(session, pipe, '?', (answers) => refuse(command, '?', answers)); // in its turn, like any other
@@ -103,15 +103,17 @@ async function runLine(session: Session, line: readonly Piped[]): Promise<void> 
       await runAlone(session, pipe, command, line.length === 1);
     } else {
       const turn = IN_ORDER.has(command.word) ? before : Promise.resolve();
-      const done = start(session, pipe, command.word, async (answers) => {
+      const read = Promise.withResolvers<void>();
+      const work = async (answers: Answers) => {
         await turn;
         await run(command, answers);
-      });
-      uploads ||= UPLOADS.has(command.word);
+      };
+      const done = start(session, pipe, command.word, work, read.resolve);
       if (IN_ORDER.has(command.word)) before = done;
+      if (UPLOADS.has(command.word)) uploads.push(Promise.race([done, read.promise]));
     }
   }
-  if (uploads) await before;
+  await Promise.all(uploads);
 }
 
 const NEVER = new AbortController().signal;
@@ -122,9 +124,10 @@ function start(
   pipe: string | undefined,
   word: string,
   work: (answers: Answers) => Promise<void>,
+  octetsRead?: () => void,
 ): Promise<void> {
   try {
-    return session.pipelines.start(pipe, (signal) => work(new Answers(session, pipe, signal)));
+    return session.pipelines.start(pipe, (signal) => work(new Answers(session, pipe, signal, octetsRead)));
   } catch (error) {
     return refuse(error, word, new Answers(session, pipe, NEVER));
   }

@@ -119,11 +119,14 @@ export class Answers {
   readonly pipe: string | undefined;
   /** Aborted when the peer ends the command from another one, or the office closes. */
   readonly signal: AbortSignal;
+  /** To be called when the octets that follow the command are all read: others may come while it works on. */
+  readonly octetsRead: () => void;
 
-  constructor(session: Session, pipe: string | undefined, signal: AbortSignal) {
+  constructor(session: Session, pipe: string | undefined, signal: AbortSignal, octetsRead = () => {}) {
     this.session = session;
     this.pipe = pipe;
     this.signal = signal;
+    this.octetsRead = octetsRead;
   }
 
   get room(): Room {

@@ -141,6 +141,49 @@ test('so many are tried at once and no more', async () => {
   await outbound.stop(SECOND);
 });
 
+test('jobs of a slow lane keep those of others waiting by no moment, and each is tried once', async () => {
+  const gate = Promise.withResolvers<void>();
+  const tried: string[] = [];
+  const outbound = new Outbound(post, {
+    queue: 'out',
+    concurrency: 6,
+    lanes: { of: ({ id }) => id.slice(0, 4), places: 2 },
+    async attempt({ id }) {
+      tried.push(id);
+      if (id.startsWith('slow')) await gate.promise;
+      return { fate: 'done' };
+    },
+    giveUp: async () => {},
+  });
+  const begun = (lane: string) => tried.filter((id) => id.startsWith(lane)).length;
+  for (let job = 0; job < 60; job += 1) await outbound.push(`slow ${job}`, Buffer.from('x'));
+  for (let job = 0; job < 20; job += 1)
+    for (const lane of ['mild', 'fast']) await outbound.push(`${lane} ${job}`, Buffer.from('x'));
+  outbound.start();
+  await pass(MINUTE / 2, () => begun('mild') + begun('fast') === 40);
+  expect([begun('slow'), begun('mild'), begun('fast')]).toEqual([2, 20, 20]);
+  gate.resolve();
+  await pass(HOUR, isEmpty);
+  expect(tried.length).toBe(new Set(tried).size);
+  expect(begun('slow')).toBe(60);
+  await outbound.stop(SECOND);
+});
+
+test('jobs that wait for a place when the worker stops are there at once for the next one', async () => {
+  const { outbound } = worker([], {
+    lanes: { of: () => 'one', places: 1 },
+    attempt: (_job, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+  });
+  for (const id of ['a', 'b', 'c']) await outbound.push(id, Buffer.from(id));
+  await pass(MINUTE, async () => ((await post.store.queues.nextDue('out')) ?? 0) > clock.now());
+  await outbound.stop(SECOND);
+  const next = worker([{ fate: 'done' }]);
+  await pass(MINUTE, () => next.tried.length === 2);
+  expect(next.tried).toHaveLength(2);
+  await next.outbound.stop(SECOND);
+});
+
 test('a queue that is worked in rounds is left alone between them', async () => {
   const tried: number[] = [];
   const given: string[] = [];

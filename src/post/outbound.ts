@@ -26,15 +26,33 @@ export interface OutboundOptions {
   readonly concurrency?: number;
   /** How long one attempt may take; afterwards the job is free for others. */
   readonly lease?: number;
+  /** Without them each job is a lane of its own. */
+  readonly lanes?: Lanes;
+}
+
+/** Jobs of one lane, such as those for one domain, have so many places and no more: a slow lane delays no other. */
+export interface Lanes {
+  of(job: Job): string;
+  readonly places: number;
 }
 
 const LONGEST_REST = 10 * MINUTE;
+/** Jobs in memory that wait for a place. */
+const MAX_HELD = 256;
+const MAX_HELD_IN_LANE = 32;
+/** When a job comes again for which there was not even room to wait. That counts as an attempt, so a lane like this is asked less. */
+const CROWDED_WAIT = MINUTE;
 
 export class Outbound {
   readonly #post: Post;
   readonly #options: OutboundOptions;
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  /** The ids of all that run or wait for a place. */
+  readonly #mine = new Set<string>();
+  /** The places that are taken. */
+  readonly #taken = new Map<string, number>();
+  #held: { readonly job: Job; readonly lane: string }[] = [];
   #loop: Promise<void> | undefined;
   #nudge = new AbortController();
 
@@ -69,15 +87,12 @@ export class Outbound {
    * certain moments only, and not from `start` on. What the store throws passes through.
    */
   async round(): Promise<void> {
-    const { clock, store } = this.#post;
-    const { queue, concurrency = 8, lease = 15 * MINUTE } = this.#options;
-    const now = clock.now();
+    const now = this.#post.clock.now();
     while (!this.#stop.signal.aborted) {
-      while (this.#running.size >= concurrency) await Promise.race(this.#running);
-      const limit = concurrency - this.#running.size;
-      const jobs = await store.queues.lease(queue, { now, leaseUntil: clock.now() + lease, limit });
-      if (jobs.length === 0) break;
-      for (const job of jobs) this.#track(this.#try(job));
+      while (this.#room <= 0) await Promise.race(this.#running);
+      if ((await this.#take(now)) > 0) continue;
+      if (this.#held.length === 0) break;
+      await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
   }
@@ -87,22 +102,24 @@ export class Outbound {
     this.#stop.abort();
     this.#nudge.abort();
     const patience = new AbortController();
-    await Promise.race([Promise.all([this.#loop, ...this.#running]), sleep(this.#post.clock, grace, patience.signal)]);
+    const ended = async () => {
+      await this.#loop;
+      await this.#giveBack();
+      await Promise.all(this.#running);
+    };
+    await Promise.race([ended(), sleep(this.#post.clock, grace, patience.signal)]);
     patience.abort();
   }
 
   async #work(): Promise<void> {
     const { clock, store, log } = this.#post;
-    const { queue, concurrency = 8, lease = 15 * MINUTE } = this.#options;
+    const { queue } = this.#options;
     while (!this.#stop.signal.aborted) {
       this.#nudge = new AbortController();
       try {
-        const free = concurrency - this.#running.size;
-        const now = clock.now();
-        const jobs = free > 0 ? await store.queues.lease(queue, { now, leaseUntil: now + lease, limit: free }) : [];
-        for (const job of jobs) this.#track(this.#try(job));
-        if (free > 0 && jobs.length === free) continue;
-        const due = this.#running.size >= concurrency ? undefined : await store.queues.nextDue(queue);
+        const room = this.#room;
+        if (room > 0 && (await this.#take(clock.now())) === room) continue;
+        const due = this.#room <= 0 ? undefined : await store.queues.nextDue(queue);
         const rest = Math.min(LONGEST_REST, Math.max(0, (due ?? Number.POSITIVE_INFINITY) - clock.now()));
         await sleep(clock, rest, this.#nudge.signal);
       } catch (error) {
@@ -112,12 +129,70 @@ export class Outbound {
     }
   }
 
-  #track(attempt: Promise<void>): void {
+  /** Jobs that may be taken now. */
+  get #room(): number {
+    const { concurrency = 8, lanes } = this.#options;
+    return concurrency - this.#running.size + (lanes === undefined ? 0 : MAX_HELD - this.#held.length);
+  }
+
+  /** Takes what is due, as much as there is room for, and begins what has a place; how many it took. */
+  async #take(now: number): Promise<number> {
+    const { clock, store } = this.#post;
+    const { queue, lease = 15 * MINUTE, lanes } = this.#options;
+    const jobs = await store.queues.lease(queue, { now, leaseUntil: clock.now() + lease, limit: this.#room });
+    for (const job of jobs) {
+      if (this.#mine.has(job.id)) continue; // its lease has ended while it waits or runs here
+      const lane = this.#laneOf(job);
+      if (lanes && this.#held.filter((held) => held.lane === lane).length >= MAX_HELD_IN_LANE) {
+        await store.queues.postpone(queue, job.id, clock.now() + CROWDED_WAIT);
+        continue;
+      }
+      this.#mine.add(job.id);
+      this.#held.push({ job, lane });
+      this.#begin();
+    }
+    return jobs.length;
+  }
+
+  #laneOf(job: Job): string {
+    try {
+      return this.#options.lanes?.of(job) ?? job.id;
+    } catch {
+      return job.id; // it cannot be read: the attempt will say so
+    }
+  }
+
+  /** Begins what waits and has a place now, the first first. */
+  #begin(): void {
+    const { concurrency = 8, lanes } = this.#options;
+    this.#held = this.#held.filter(({ job, lane }) => {
+      const taken = this.#taken.get(lane) ?? 0;
+      if (this.#stop.signal.aborted || this.#running.size >= concurrency || taken >= (lanes?.places ?? 1)) return true;
+      this.#taken.set(lane, taken + 1);
+      this.#track(this.#try(job), job, lane);
+      return false;
+    });
+  }
+
+  #track(attempt: Promise<void>, { id }: Job, lane: string): void {
     const tracked = attempt.finally(() => {
       this.#running.delete(tracked);
+      this.#mine.delete(id);
+      const left = (this.#taken.get(lane) ?? 1) - 1;
+      if (left > 0) this.#taken.set(lane, left);
+      else this.#taken.delete(lane);
+      this.#begin();
       this.#nudge.abort(); // a place is free
     });
     this.#running.add(tracked);
+  }
+
+  /** Whoever comes next need not wait for the end of a lease. */
+  async #giveBack(): Promise<void> {
+    const { clock, store } = this.#post;
+    for (const { job } of this.#held.splice(0)) {
+      await store.queues.postpone(this.#options.queue, job.id, clock.now()).catch(() => {});
+    }
   }
 
   async #try(job: Job): Promise<void> {

@@ -222,6 +222,6 @@ export class FarServers {
 }
 
 /** What a conversation that had ended before looks like when it is used again. */
-function isOver(error: unknown): boolean {
+export function isOver(error: unknown): boolean {
   return error instanceof NetError || (error instanceof ClientError && OVER.has(error.reply?.code ?? error.code));
 }

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../../test/support/cmtp-office.ts';
 import { hostsOf, type ImmpDomain, openImmpDomains } from '../../../test/support/immp-domains.ts';
+import { openSilentServer } from '../../../test/support/silent-server.ts';
 import { DAY, HOUR, MINUTE, SECOND, VirtualClock } from '../../base/time.ts';
 import { makeSelfSigned, makeTlsKey } from '../../net/tls-identity.ts';
 
@@ -115,6 +116,22 @@ describe('mail to another domain', () => {
     expect(await there.index('bob')).toHaveLength(20);
     expect(await here.index('alice')).toHaveLength(5);
     expect(proved).toEqual(['here.test']);
+  });
+
+  // spec: immp 2.4
+  test('does not wait for what is for a domain that does not answer', async () => {
+    const clock = new VirtualClock(Date.UTC(2026, 10, 22));
+    const [here, there] = await openImmpDomains(stack, ['here.test', 'there.test'], clock);
+    const silent = { domain: 'silent.test', port: await openSilentServer(stack) };
+    await here.use(hostsOf([here, there, silent]));
+    await here.account('alice');
+    await there.account('bob');
+    const [alice, began] = [here.as('alice'), clock.now()];
+    for (let count = 0; count < 40; count += 1) await alice.deliver('x@silent.test', 'Hello?');
+    await alice.deliver('bob@there.test', 'Hello!');
+    await arrival(there, 'bob');
+    expect(clock.now()).toBe(began);
+    expect(await waiting(here)).toBeGreaterThanOrEqual(40);
   });
 
   // spec: immp 2.6, 2.8

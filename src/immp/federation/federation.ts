@@ -34,8 +34,10 @@ const RETRY_WAITS = [5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR];
 /** Longer than a conversation may take: nobody else tries meanwhile. */
 const LEASE = TALK_TIME + 15 * MINUTE;
 
-/** Messages of one domain take turns; others must not wait for them. */
+/** Messages that are under way at once. */
 const CONCURRENCY = 32;
+/** Messages of one domain take turns; one more may get itself ready meanwhile. */
+const OF_ONE_DOMAIN = 2;
 
 export class Federation implements Carrier {
   readonly far: FarServers;
@@ -59,6 +61,7 @@ export class Federation implements Carrier {
       queue: QUEUE,
       lease: LEASE,
       concurrency: CONCURRENCY,
+      lanes: { of: (job) => room.nextTo(domainOf(readJob(job.body))), places: OF_ONE_DOMAIN },
       schedule: {
         waits: RETRY_WAITS,
         get patience() {
@@ -192,7 +195,7 @@ export class Federation implements Carrier {
     const waiting = await this.#queue.open(job);
     if (waiting === undefined) return; // a crash came between dropping the message and finishing its job
     const to = imid.read(job.to);
-    const domain = (to?.domain ?? job.to).toLowerCase();
+    const domain = domainOf(job);
     const next = this.#room.nextTo(domain);
     const send = async (message: OutgoingMessage) => {
       const options = { secure: job.secure, signal };
@@ -258,6 +261,11 @@ export class Federation implements Carrier {
       this.#counted({ outcome: 'notice-lost' });
     }
   }
+}
+
+/** Where it is going in the end. */
+function domainOf({ to }: MailJob): string {
+  return (imid.read(to)?.domain ?? to).toLowerCase();
 }
 
 interface Failed {

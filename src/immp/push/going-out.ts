@@ -1,19 +1,19 @@
 // The way out of everything that is published, pushed or unsubscribed: one durable queue. What is published makes one job, that one
-// a job for each domain, and each of these one conversation in which all subscribers there are served, so that neither the publisher
-// nor other domains wait for anybody.   spec: immp 2.10
+// a job for each domain, and each of these one conversation in which all subscribers there are served; what users push shares
+// conversations too. So neither the publisher nor other domains wait for anybody.   spec: immp 2.10
 
 import { hash } from 'node:crypto';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { HOUR, MINUTE } from '../../base/time.ts';
 import { type Attempt, Outbound } from '../../post/outbound.ts';
 import { ClientError } from '../client/errors.ts';
-import { push as pushOver } from '../client/push.ts';
 import { Refusal } from '../codes.ts';
 import { bounceOf } from '../federation/bounce.ts';
 import { FarError } from '../federation/errors.ts';
 import { accept } from '../mail/accept.ts';
 import type { Room } from '../room.ts';
 import { imid, node as nodeKind } from '../wire/imid.ts';
+import { Convoys } from './convoys.ts';
 import { type Fate, itemOf, serveElsewhere, serveHere } from './item.ts';
 import { type JobOf, type PushJob, readJob, writeJob } from './jobs.ts';
 import type { Nodes, Subscriber } from './nodes.ts';
@@ -23,8 +23,10 @@ const QUEUE = 'immp-push';
 const RETRY_WAITS = [5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR];
 /** Longer than a conversation may take: nobody else tries meanwhile. */
 const LEASE = 65 * MINUTE;
-/** Domains that are served at once. */
-const AT_ONCE = 16;
+/** Jobs that are under way at once. */
+const AT_ONCE = 256;
+/** Jobs for one domain among them: enough to fill its conversation's pipelines. */
+const FOR_ONE_DOMAIN = 16;
 /** Subscribers between two notes of how far a job has come. */
 const BATCH = 100;
 /** Subscribers that one job serves before it makes room for others. */
@@ -35,15 +37,18 @@ const MAX_AGAIN = 500;
 export class GoingOut {
   readonly #room: Room;
   readonly #nodes: Nodes;
+  readonly #convoys = new Convoys();
   readonly #outbound: Outbound;
 
   constructor(room: Room, nodes: Nodes) {
     this.#room = room;
     this.#nodes = nodes;
+
     this.#outbound = new Outbound(room.post, {
       queue: QUEUE,
       lease: LEASE,
       concurrency: AT_ONCE,
+      lanes: { of: (job) => domainOf(readJob(job.body)), places: FOR_ONE_DOMAIN },
       schedule: {
         waits: RETRY_WAITS,
         get patience() {
@@ -135,17 +140,9 @@ export class GoingOut {
     if (to === undefined || from === undefined || far === undefined) return { fate: 'refused', reason: '450 No way' };
     const block = Buffer.from(job.block, 'base64');
     const { id, title, importance, secure, name, type } = job;
-    const outgoing = {
-      to,
-      from,
-      id,
-      title,
-      importance,
-      secure,
-      block: { name, type, size: block.length, chunks: () => [block] },
-    };
+    const label = { name, type, size: block.length, chunks: () => [block] };
     try {
-      await far.converse(to.domain.toLowerCase(), (session) => pushOver(session, outgoing), { secure, signal });
+      await this.#convoys.send(far, { to, from, id, title, importance, secure, block: label }, signal);
       return DONE;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -193,6 +190,12 @@ const DISBELIEF: ReadonlySet<string> = new Set(['401', '410', '711']);
 function wordsOf(error: unknown): [code: string, text: string] {
   const reply = error instanceof ClientError ? error.reply : undefined;
   return reply === undefined ? ['451', messageOf(error)] : [reply.code, reply.text];
+}
+
+/** Jobs of one domain do not keep those of another waiting. */
+function domainOf(job: PushJob): string {
+  if (job.kind === 'push') return imid.read(job.to)?.domain.toLowerCase() ?? job.to;
+  return job.kind === 'spread' ? job.node : job.domain;
 }
 
 /** Another job for the same thing is the same job. */

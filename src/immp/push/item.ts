@@ -1,8 +1,10 @@
 // Something published, on its way to some subscribers of one domain: a notification that is pushed, or a message of a mailing list
 // that is delivered.   spec: immp 2.10
 
+import { sideBySide } from '../../base/side-by-side.ts';
 import { deliver, type OutgoingPart } from '../client/deliver.ts';
 import { ClientError } from '../client/errors.ts';
+import { push as pushOver } from '../client/push.ts';
 import type { ImmpSession } from '../client/session.ts';
 import { isTemporary, Refusal } from '../codes.ts';
 import { accept } from '../mail/accept.ts';
@@ -14,6 +16,7 @@ import type { Room } from '../room.ts';
 import type { Spooled } from '../spool.ts';
 import { accountName, type Imid, imid, node as nodeKind } from '../wire/imid.ts';
 import { admitPush, takePush } from './arriving.ts';
+import { PIPELINES } from './convoys.ts';
 import { domainOfName, ownerOf } from './names.ts';
 import type { Nodes, Subscriber } from './nodes.ts';
 import type { Notification } from './notification.ts';
@@ -127,31 +130,11 @@ export async function serveElsewhere(
     return fates;
   }
   const { title, name, type, block, importance } = push;
-  // A push goes out as soon as the server has granted the one before and got its block; its answers come when they come.
-  const answers: Promise<Fate>[] = [];
-  for (const { reader, id } of subscribers) {
-    const [exchange] = await session.send([
-      {
-        command: {
-          word: 'PUSH',
-          to: imidOf(reader),
-          from: item.from,
-          id,
-          type,
-          length: block.length,
-          switches: importance === undefined ? [] : [importance === 'important' ? '+IMPORTANT' : '-IMPORTANT'],
-          ...(name === undefined ? {} : { name }),
-          ...(title === undefined ? {} : { title }),
-        },
-        block: [block],
-      },
-    ]);
-    if (exchange === undefined) continue;
-    const answer = fate(exchange.all());
-    answer.catch(() => {}); // it is asked for below, unless the conversation breaks off before
-    answers.push(answer);
-  }
-  return Promise.all(answers);
+  const { from } = item;
+  const part: OutgoingPart = { name, type, size: block.length, chunks: () => [block] };
+  return sideBySide(subscribers, PIPELINES, ({ reader, id }) =>
+    fate(pushOver(session, { to: imidOf(reader), from, id, title, importance, block: part }, session.newPipe())),
+  );
 }
 
 function messageFor({ head, octets, from, importance }: Item, to: Imid) {

@@ -65,6 +65,7 @@ export async function receive(answers: Answers, described: Described): Promise<N
   const form = { base64: switches.includes('+BASE64'), ...(length === undefined ? {} : { length }) };
   const block = readBlock(session.connection, form, room.post.clock, room.settings.block_time);
   const spooled = await spool(block, PUSH_LIMIT, room.spool);
+  answers.octetsRead();
   if (spooled === undefined) throw new Refusal('413');
   const octets = Buffer.concat(await Array.fromAsync(spooled.chunks()));
   await spooled.discard();
