@@ -13,7 +13,7 @@ import type { OpenCounter } from '../../src/post/counter.ts';
 import type { World } from './ima.ts';
 import { openTestPost, type TestPost } from './post.ts';
 
-const PASSWORD = 'correct horse';
+export const PASSWORD = 'correct horse';
 
 export interface TestIma extends AsyncDisposable {
   readonly host: string;

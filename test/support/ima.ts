@@ -19,7 +19,7 @@ import { Listener } from '../../src/net/listener.ts';
 import { fixedResolver } from '../../src/net/resolver.ts';
 import { readTlsIdentity } from '../../src/net/tls-identity.ts';
 
-const PROGRAM = join(import.meta.dirname, 'ima-program.ts');
+export const IMA_PROGRAM = join(import.meta.dirname, 'ima-program.ts');
 
 export interface World extends AsyncDisposable {
   readonly folder: string;
@@ -146,7 +146,7 @@ export async function runImaProgram(
     readonly env?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [PROGRAM, name, ...args], {
+  const child = spawn(process.execPath, [IMA_PROGRAM, name, ...args], {
     cwd: options.cwd ?? tmpdir(),
     env: { ...process.env, ...options.env },
   });
@@ -164,7 +164,7 @@ export async function startImaProgram(
   args: readonly string[],
   cwd: string,
 ): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(process.execPath, [PROGRAM, name, ...args], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [IMA_PROGRAM, name, ...args], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   for await (const chunk of child.stderr.iterator({ destroyOnReturn: false })) {
     said += chunk;

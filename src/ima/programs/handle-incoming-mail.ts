@@ -1,7 +1,7 @@
 // server-handle-incoming-mail: a message to the commands of its recipients.   spec: ima 1.3, 2.3, 2.6
 
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.ts';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { type Clock, DAY } from '../../base/time.ts';
@@ -32,7 +32,7 @@ export const handleIncomingMail: Program<'server-handle-incoming-mail'> = {
   usage: '[FILE]',
   example: 'server-handle-incoming-mail --config /etc/postern/handle.toml message',
   async run(call) {
-    becomeUser(call.settings.user, call.complain);
+    becomeUser(call.settings.user);
     await using letter = await letterFromInput(call.positionals[0], call.stdin);
     return handleWith(call.settings, letter, process.env[SENDER_VARIABLE] || undefined, call);
   },
@@ -46,6 +46,7 @@ export async function handleWith(
   tools: Tools & { say(line: string): Promise<void> },
 ): Promise<Outcome> {
   const { clock, random, signal, say } = tools;
+  const mailboxes = resolve(settings.mailboxes);
   const give: Builtin = async ({ args: [inbox = ''], letter: copy }) => {
     await new MailFolder(inbox, { clock, random }).deliver(copy, { room: roomOf(settings) });
     return true;
@@ -66,7 +67,8 @@ export async function handleWith(
     table: await readTable(settings.routing_table),
     lenient: settings.lenient_recipients,
     seen: settings.seen === '' ? undefined : await seenIn(settings.seen, clock),
-    run: runnerOf({ builtins, clock, signal, mailboxOf: (address) => mailboxPath(settings.mailboxes, address) }),
+    // Commands run in a folder of their own, where a relative path would lead nowhere.
+    run: runnerOf({ builtins, clock, signal, mailboxOf: (address) => mailboxPath(mailboxes, address) }),
     say,
   });
 }

@@ -7,7 +7,7 @@ import { ImaError } from '../errors.ts';
  * Becomes `user` for good, with his groups, when root is what it runs as; otherwise nothing. Root without a user to become is told of.
  * Throws ImaError `usage` when there is no such user.
  */
-export function becomeUser(user: string, complain: (text: string) => void): void {
+export function becomeUser(user: string, complain: (text: string) => void = () => {}): void {
   const { getuid, setgroups, setgid, setuid } = process;
   if (getuid?.() !== 0 || !setgroups || !setgid || !setuid) return;
   if (user === '') {

@@ -35,7 +35,7 @@ export const sendMail: Program<'server-send-mail'> = {
   async run(call) {
     const { settings, values, positionals, stdin } = call;
     const attempt = await attemptsWith(settings, call);
-    becomeUser(settings.user, call.complain);
+    becomeUser(settings.user);
     if (values['retry'] === true) {
       if (settings.queue === '') throw new ImaError('usage', 'there is no `queue` in the configuration');
       const done = await retry(queueOf(settings, attempt, call));

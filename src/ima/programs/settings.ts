@@ -1,7 +1,7 @@
 // What can be set, program by program. A program that runs alone reads its own table from a file of its own; inside an office the same
 // settings stand in the office's file, and what several share stands there once.   spec: ima 2.12
 
-import { parseFixed } from '../sending/places.ts';
+import { type Endpoint, parseEndpoint } from '../../net/endpoint.ts';
 import { isHostpart } from '../wire/names.ts';
 import { choice, count, endpoints, flag, type Kinds, list, size, text, type ValuesOf } from './kinds.ts';
 
@@ -181,4 +181,11 @@ export type TrustFields = ValuesOf<typeof trustFields>;
 function parsePin(pin: string): readonly [host: string, key: string] | undefined {
   const [host = '', key = ''] = pin.split('=', 2);
   return isHostpart(host) && KEY.test(key) ? [host.toLowerCase(), key.toLowerCase()] : undefined;
+}
+
+/** `b.test=127.0.0.1:4625`; undefined when it is not of this form. */
+function parseFixed(text: string): readonly [host: string, at: Endpoint] | undefined {
+  const [host = '', at = ''] = text.split('=', 2);
+  const endpoint = parseEndpoint(at.trim());
+  return endpoint === undefined || host.trim() === '' ? undefined : [host.trim().toLowerCase(), endpoint];
 }

@@ -1,7 +1,7 @@
 // Where the servers of a hostpart are: a table of our own, SRV records, or the host itself with the usual port.   spec: ima 2.5
 
 import type { Random } from '../../base/random.ts';
-import { type Endpoint, parseEndpoint } from '../../net/endpoint.ts';
+import type { Endpoint } from '../../net/endpoint.ts';
 import { inSrvOrder, type Resolver } from '../../net/resolver.ts';
 import { ImaError } from '../errors.ts';
 
@@ -39,11 +39,4 @@ export async function placesOf(
   const addresses = await resolver.addresses(host);
   const found = [...addresses].sort((a, b) => Number(b.includes(':')) - Number(a.includes(':'))); // AAAA before A
   return found.slice(0, MAX_PLACES).map((address) => ({ host: address, port: PORTS[service], guessed: true }));
-}
-
-/** `b.test=127.0.0.1:4625`; undefined when it is not of this form. */
-export function parseFixed(text: string): readonly [host: string, at: Endpoint] | undefined {
-  const [host = '', at = ''] = text.split('=', 2);
-  const endpoint = parseEndpoint(at.trim());
-  return endpoint === undefined || host.trim() === '' ? undefined : [host.trim().toLowerCase(), endpoint];
 }
