@@ -24,6 +24,8 @@ export type Acceptance =
   | 'unknown'
   /** The owner's room is used up. */
   | 'full'
+  /** It is more than the owner's room would hold if it were empty. */
+  | 'too-large'
   /** The owner does not want it. */
   | 'refused';
 

@@ -51,6 +51,7 @@ async function deliverHere(post: Post, { to, from, text, id }: OutgoingMail): Pr
     case 'full':
       return { result: 'later', reason: 'full' };
     case 'unknown':
+    case 'too-large':
     case 'refused':
       return { result: 'drop', reason: acceptance };
   }

@@ -34,12 +34,13 @@ export async function takeMail(desk: Desk, nym: string, arrival: Arrival): Promi
   const record = await vault.record(nym);
   if (!takesMail(record)) return 'unknown';
   const mail = Buffer.from(arrival.message);
-  if (mail.length > limits.mailSize) return 'full';
+  if (mail.length > limits.mailSize) return 'too-large';
   if (!keeps(record, mail, arrival)) {
     desk.count('filtered');
     return 'stored';
   }
   const sealed = seal(record.encryption, mail, MAIL_PADDING, post.random);
+  if (sealed.length > limits.quota.bytes) return 'too-large';
   if (!(await makeRoom(desk, nym, record, sealed.length))) return 'full';
   const now = post.clock.now();
   const status = await vault.add(nym, {

@@ -214,6 +214,8 @@ function refusalFor(acceptance: Outcome['acceptance'] | undefined): Refusal {
       return REFUSED.unknown();
     case 'full':
       return REFUSED.full();
+    case 'too-large':
+      return REFUSED.tooLarge();
     default:
       return REFUSED.notWanted();
   }

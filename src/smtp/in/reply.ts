@@ -28,6 +28,7 @@ export const REFUSED = {
   dmarc: () => new Refusal(550, '5.7.1 The domain in From asks to reject what is not from there (DMARC)'),
   otherFrom: () => new Refusal(550, '5.7.1 From must be the address that you logged in with, and nothing else'),
   full: () => new Refusal(452, '4.2.2 The mailbox is full now'), // spec: mixminion-nym 4.1: room may be made
+  tooLarge: () => new Refusal(552, '5.3.4 The message is larger than what is taken for that address'),
   notWanted: () => new Refusal(550, '5.7.1 The owner of that address does not take this message'),
   queueFull: () => new Refusal(452, '4.3.1 There is no room for it now'),
   trouble: () => new Refusal(451, '4.3.0 Something does not work here; try again later'),

@@ -101,6 +101,8 @@ export class Couriers {
         return { state: 'delivered', words: 'here' };
       case 'full':
         return waiting('The mailbox is full', '4.2.2');
+      case 'too-large':
+        return failed('The message is larger than what is taken for that address', '5.3.4');
       case 'unknown':
         return failed('There is no such address here', '5.1.1');
       case 'refused':
