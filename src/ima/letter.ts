@@ -1,11 +1,10 @@
 // A message under way: its headers read and checked, its data at hand or in a file, never longer in memory than a little.
 // spec: ima 2.2
 
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { WireError } from './errors.ts';
 import { BLOCK_LIMIT, endOfBlock, formatBlock, type Head, type Header, parseHead } from './wire/message.ts';
 
@@ -115,19 +114,12 @@ async function spool(head: Head, chunks: AsyncIterable<Uint8Array>, folder: stri
   const clear = () => rm(own, { recursive: true, force: true });
   const path = join(own, 'data');
   try {
-    const file = createWriteStream(path, { mode: 0o600 });
+    await using file = await open(path, 'wx', 0o600);
     let length = 0;
-    try {
-      for await (const chunk of chunks) {
-        length += chunk.byteLength;
-        if (length > head.size) wrongLength();
-        if (!file.write(chunk))
-          await new Promise<void>((resolve) => file.once('drain', resolve).once('error', () => resolve()));
-        if (file.errored) throw file.errored;
-      }
-    } finally {
-      file.end();
-      await finished(file);
+    for await (const chunk of chunks) {
+      length += chunk.byteLength;
+      if (length > head.size) wrongLength();
+      await file.writeFile(chunk);
     }
     if (length !== head.size) wrongLength();
   } catch (error) {
