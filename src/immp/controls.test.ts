@@ -4,6 +4,7 @@ import { openTestPost, type TestPost } from '../../test/support/post.ts';
 import { codeOf } from '../base/errors.ts';
 import { VirtualClock } from '../base/time.ts';
 import { Vault } from './auth/vault.ts';
+import { Queue } from './federation/queue.ts';
 
 let post: TestPost;
 let house: TestRoom;
@@ -84,4 +85,20 @@ test('nodes are listed with how many read them, and go with the account', async 
   await house.ask('account.remove', { name: 'alice' });
   expect(await house.ask('node.list', {})).toMatchObject({ nodes: [{ node: 'alice/news/old@b.com' }] });
   expect(await nodes.unsubscribe('33af50bc-4841-4426-b27f-793186b52171', 'c.com')).toBe(false);
+});
+
+// spec: immp 2.8
+test('what waits for other domains is counted, and nobody is named', async () => {
+  expect(await house.ask('queue.list', {})).toEqual([]);
+  const queue = new Queue(post);
+  await queue.prepare(1e6);
+  const received = '2026-11-22T08:00:00Z';
+  for (const to of ['bob@c.com', 'eve@C.com', 'dave@a.com']) {
+    const envelope = { uuid: '33af50bc-4841-4426-b27f-793186b52171', from: null, origin: 'b.com', to, received };
+    expect(await queue.keep({ to, secure: false }, envelope, [])).toBeDefined();
+  }
+  expect(await house.ask('queue.list', {})).toEqual([
+    { domain: 'a.com', messages: 1 },
+    { domain: 'c.com', messages: 2 },
+  ]);
 });
