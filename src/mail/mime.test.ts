@@ -90,9 +90,7 @@ describe('what is nothing but text', () => {
   test('reads as the parser reads it line by line', async () => {
     await fc.assert(
       fc.asyncProperty(heads, end, bodies, async (fields, line, body) => {
-        const octets = Buffer.from(
-          [...fields, '', ...body].slice(0, fields.length + 1).join(line) + line + body.join(''),
-        );
+        const octets = Buffer.from([...fields, '', body.join('')].join(line));
         const [mail, slow] = await Promise.all([readMime(octets), PostalMime.parse(octets)]);
         expect(mail.text).toBe((slow.text ?? '').replaceAll('\r\n', '\n'));
         expect(mail.subject).toBe(slow.subject ?? '');

@@ -1,5 +1,5 @@
-// The gateway as a process that can be killed: a store in the folder named first, a smart host on the port named second, settings as JSON
-// if there are any, and somebody whose mail lies as it came in a mailbox of the store. Writes its ports to standard output.
+// The gateway as a process that can be killed: a store in the folder named first, a smart host on the port named second, settings
+// and what its name service knows as JSON, and somebody whose mail lies as it came in a mailbox of the store. Writes its ports to standard output.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { noMetrics } from '../../src/base/metrics.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { DAY, systemClock } from '../../src/base/time.ts';
-import { fixedResolver } from '../../src/net/resolver.ts';
+import { fixedResolver, type NameRecords } from '../../src/net/resolver.ts';
 import { makeSelfSigned, makeTlsKey } from '../../src/net/tls-identity.ts';
 import { LocalDelivery } from '../../src/post/local-delivery.ts';
 import { OutgoingMail } from '../../src/post/outgoing-mail.ts';
@@ -21,7 +21,7 @@ const USER = `alice@${DOMAIN}`;
 const MAILBOX = 'test/alice';
 const QUOTA = { bytes: 2 ** 40, messages: 1_000_000 };
 
-const [folder = '', relay = '', changes = '{}'] = process.argv.slice(2);
+const [folder = '', relay = '', changes = '{}', names = '{}'] = process.argv.slice(2);
 const store = await openSqliteStore({ file: join(folder, 'store.db') });
 await store.mailboxes.create({ id: MAILBOX, quota: QUOTA });
 const post = {
@@ -30,7 +30,7 @@ const post = {
   random: systemRandom,
   log: silentLog,
   metrics: noMetrics,
-  resolver: fixedResolver({}),
+  resolver: fixedResolver(JSON.parse(names) as Record<string, NameRecords>),
   local: new LocalDelivery(),
   outgoing: new OutgoingMail(),
   services: new Services(),

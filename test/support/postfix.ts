@@ -15,6 +15,8 @@ const run = promisify(execFile);
 
 export interface Postfix extends AsyncDisposable {
   readonly port: number;
+  /** Of the master, whose children do the work. */
+  readonly pid: number;
   /** What lies in the Maildir, in no order. */
   mails(): Promise<string[]>;
   log(): Promise<string>;
@@ -135,8 +137,10 @@ export async function openPostfix({
     await stop();
     throw error;
   }
+  const pid = Number(await readFile(join(spool, 'pid', 'master.pid'), 'utf8'));
   return {
     port,
+    pid,
     mails: async () => {
       const inbox = join(mail, 'inbox', 'new');
       const names = await readdir(inbox).catch(() => []);
