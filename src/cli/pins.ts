@@ -1,6 +1,6 @@
 // `postern pins`: the keys of other servers that this office has pinned, and what to do when one has changed.
 
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { PosternError } from '../base/errors.ts';
 import type { Pin } from '../post/pins.ts';
 import { askOffice } from './ask-office.ts';
@@ -9,29 +9,36 @@ import { print, printJson, table } from './output.ts';
 
 type Options = DataOption & JsonOption;
 
+/** TLS keys of servers; for IMMP also the OpenPGP keys of domains. */
+const OWNERS = ['cmtp', 'immp', 'immp-openpgp'];
+
 export function pinsCommand(): Command {
   const about = 'The keys of other servers as this office knows them, and what to do when one has changed.';
   const group = makeCommand('pins', about, ['postern pins list cmtp', 'postern pins accept cmtp example.org']);
   group.addCommand(
     withJsonOption(withDataOption(makeCommand('list', 'Show them.', ['postern pins list cmtp'])))
-      .argument('<counter>', 'whose pins')
+      .addArgument(whose())
       .action(list),
   );
   const accept = 'Take the key that a server shows now in place of the one that was pinned. Ask its operator first.';
   group.addCommand(
     withJsonOption(withDataOption(makeCommand('accept', accept, ['postern pins accept cmtp example.org'])))
-      .argument('<counter>', 'whose pins')
+      .addArgument(whose())
       .argument('<domain>', 'the other server')
       .action(acceptOne),
   );
   const forget = 'Forget a key; the next one that the server shows is pinned.';
   group.addCommand(
-    withDataOption(makeCommand('forget', forget, ['postern pins forget cmtp example.org']))
-      .argument('<counter>', 'whose pins')
+    withJsonOption(withDataOption(makeCommand('forget', forget, ['postern pins forget cmtp example.org'])))
+      .addArgument(whose())
       .argument('<domain>', 'the other server')
       .action(forgetOne),
   );
   return group;
+}
+
+function whose(): Argument {
+  return new Argument('<counter>', 'whose pins').choices(OWNERS);
 }
 
 async function list(counter: string, { data, json }: Options): Promise<void> {
@@ -59,7 +66,8 @@ async function acceptOne(counter: string, domain: string, { data, json }: Option
   print(`The key of ${domain} is now ${pin.fingerprint}.`);
 }
 
-async function forgetOne(counter: string, domain: string, { data }: DataOption): Promise<void> {
+async function forgetOne(counter: string, domain: string, { data, json }: Options): Promise<void> {
   const gone = await askOffice(data, 'office', 'pins.forget', { counter, domain });
+  if (json) return printJson({ domain, forgotten: gone === true });
   print(gone === true ? `The key of ${domain} is forgotten.` : `No key of ${domain} was pinned.`);
 }

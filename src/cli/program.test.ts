@@ -52,6 +52,9 @@ test('a command called wrongly ends with status 2 and a hint', async () => {
   expect(await run('srve')).toMatchObject({ status: 2, err: expect.stringContaining('serve') });
   expect(await run('serve', '--dta', 'x')).toMatchObject({ status: 2, err: expect.stringContaining('--data') });
   expect(await run('backup')).toMatchObject({ status: 2, err: expect.stringContaining('missing required argument') });
+  for (const args of [['srve'], ['pins', 'lst'], ['smallmail', 'send', '--frm', 'x'], ['pins', 'list', 'smallmial']]) {
+    expect(await run(...args), args.join(' ')).toMatchObject({ status: 2, err: expect.stringContaining('--help') });
+  }
 });
 
 test('a failure is a message, what to do, and status 1', async () => {

@@ -55,9 +55,9 @@ const groups: readonly (() => Command)[] = [
 
 /** The whole program, ready to parse its arguments. Throws CommanderError where commander would end the process. */
 export function posternCommand(): Command {
-  const program = makeCommand('postern', 'A private post office: server, client and store in one.', ['postern serve'])
-    .version(version(), '-V, --version')
-    .showHelpAfterError('(add --help for what this command takes)');
+  const program = makeCommand('postern', 'A private post office: server, client and store in one.', [
+    'postern serve',
+  ]).version(version(), '-V, --version');
   for (const group of groups) program.addCommand(group());
   settle(program);
   return program;
@@ -86,7 +86,7 @@ function explain(error: unknown): string {
 
 /** Commander hands these settings down only to commands that it made itself. */
 function settle(command: Command): void {
-  command.exitOverride().showSuggestionAfterError();
+  command.exitOverride().showSuggestionAfterError().showHelpAfterError('(add --help for what this command takes)');
   for (const child of command.commands) settle(child);
 }
 
