@@ -57,7 +57,7 @@ describe('before encryption', () => {
     expect(await client.line()).toBeUndefined();
   });
 
-  // spec: immp 2.7
+  // spec: immp 1.3, 2.7
   test.each([
     'AUTH SECRET alice@b.com',
     'AUTH COOKIE c2a9ff172404b21391cbaffbd9aa01f3 a.com',

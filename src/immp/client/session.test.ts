@@ -224,6 +224,16 @@ describe('with servers that say odd things', () => {
     await expect(ImmpSession.open(here, { domain: 'b.com' })).rejects.toMatchObject({ code });
   });
 
+  // spec: immp 1.7, 1.10
+  test('it names its methods in a 102 line, as later texts do', async () => {
+    const [here, there] = connectionPair();
+    const opening = ImmpSession.open(here, { domain: 'b.com' });
+    await there.write('100- Hi\n100- Upgrade to one of the following:\n102 TLS2 SSL3\n101 p=IMMP v=1.0 d=b.com\n');
+    expect(String(await there.line(100, 5000))).toBe('UPGRADE TLS2');
+    await there.write('420 Never\n');
+    await expect(opening).rejects.toMatchObject({ code: 'refused' });
+  });
+
   test.each([
     ['200 Ok\n', undefined],
     ['429 Slow\n', 'not-now'],

@@ -1,4 +1,4 @@
-// A line from a client: octets to commands, each with the pipeline it belongs to, and back.   spec: immp 2.1, 2.15
+// A line from a client: octets to commands, each with the pipeline it belongs to, and back.   spec: immp 1.5, 2.1, 2.15
 
 import { asciiUpper } from './ascii.ts';
 import { readCommand, writeCommand } from './command.ts';

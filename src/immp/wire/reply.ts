@@ -1,4 +1,4 @@
-// A line from a server: its code, whether more of it follows, and its text; and which replies end a command.   spec: immp 2.1, 2.15
+// A line from a server: its code, whether more of it follows, and its text; and which replies end a command.   spec: immp 1.5, 2.1, 2.15
 
 import { WireError } from './errors.ts';
 import { PATTERNS, pipeId } from './kind.ts';

@@ -1,4 +1,4 @@
-// Replies that carry values: written as the grammar has them, and read back.   spec: immp 2.15
+// Replies that carry values: written as the grammar has them, and read back.   spec: immp 1.7, 2.15
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// The texts of replies that carry values: written by the server, read by the client.   spec: immp 2.15
+// The texts of replies that carry values: written by the server, read by the client.   spec: immp 1.7, 2.15
 
 import { formatImid, type Imid, imid } from './imid.ts';
 import { flagWords, parameter, uuid as uuidKind } from './kind.ts';
