@@ -110,17 +110,13 @@ test('what is here stays as it is, and what lies there by mistake or damaged is 
   await files.export(deskOf(here.post), root, counted());
   const there = await openHouse();
   await there.ask('account.add', { name: 'alice', password: 'of this office' });
-  await files.import(deskOf(there.post), root, counted());
-  expect(await there.room.secrets.checkPassword('alice@b.com', 'of this office', settings)).toBe(true);
-  expect((await there.room.accounts.get('alice@b.com'))?.block).toEqual([]);
-
-  const fresh = deskOf((await openHouse()).post);
+  const desk = deskOf(there.post);
   const folder = join(root, 'accounts', 'alice@b.com');
   const [file = ''] = (await readdir(folder)).filter((name) => name.endsWith('.immp'));
   const octets = await readFile(join(folder, file));
-  const refused = async (says: string) =>
-    expect(files.import(fresh, root, counted())).rejects.toMatchObject({
-      code: 'files',
+  const refused = async (says: string, code = 'files') =>
+    expect(files.import(desk, root, counted())).rejects.toMatchObject({
+      code,
       message: expect.stringContaining(says),
     });
   await writeFile(join(folder, file), octets.with(-1, 0));
@@ -132,12 +128,21 @@ test('what is here stays as it is, and what lies there by mistake or damaged is 
   await rm(join(folder, file));
   await refused('cannot be read');
   await writeFile(join(folder, file), octets);
+  const list = await readFile(join(folder, 'messages.jsonl'));
   await appendFile(join(folder, 'messages.jsonl'), '{"file":"../../x.immp"}\n');
   await refused('says nothing');
+  await writeFile(join(folder, 'messages.jsonl'), list);
+
+  // What came before it broke off is not doubled.
+  await files.import(desk, root, counted());
+  expect((await seen(there)).messages).toEqual((await seen(here)).messages);
+  expect(await there.room.secrets.checkPassword('alice@b.com', 'of this office', settings)).toBe(true);
+  expect((await there.room.accounts.get('alice@b.com'))?.block).toEqual([]);
+
   await writeFile(join(folder, 'account.json'), '{}');
   await refused('account.json does not hold');
   await rename(folder, join(root, 'accounts', 'alice@elsewhere.com'));
-  await expect(files.import(fresh, root, counted())).rejects.toMatchObject({ code: 'account' });
+  await refused('elsewhere.com', 'account');
   await rm(join(root, 'accounts'), { recursive: true });
   await refused('holds no accounts');
 });
