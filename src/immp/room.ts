@@ -26,6 +26,11 @@ export interface Carrier {
   carry(delivery: Delivery): Promise<void>;
   /** Takes what is sealed to this domain, or to one whose mail goes through it; durable when this resolves. Throws Refusal. */
   takeSealed(arrival: SealedArrival): Promise<'delivered' | 'queued'>;
+  /**
+   * Takes what another server says of a message that a user here sent, and tells him; durable when this resolves. Throws Refusal 450
+   * when there is no such message, or not that server's to speak of.
+   */
+  takeNotice(notice: Delivery, authority: string): Promise<void>;
   /** The armoured OpenPGP key of this domain. */
   ownKey(): Promise<string>;
   /** That of another domain, or of somebody there; undefined when there is none. Throws Refusal 451. */

@@ -2,6 +2,7 @@
 
 import { uuidFrom } from '../auth/secrets.ts';
 import { Refusal } from '../codes.ts';
+import { isNotice } from '../federation/bounce.ts';
 import { admit } from '../mail/accept.ts';
 import { nodeName, ownerOf } from '../push/names.ts';
 import { listFor } from '../push/publishing.ts';
@@ -44,8 +45,9 @@ export const deliver: Handler<'DELIVER'> = async (command, answers) => {
   await answers.send('270', 'Ok, ready to deliver. Give me your DATA.');
 };
 
-/** A mailbox, or a mailing list that the sender may write to. Throws Refusal 430 or 450. */
+/** A mailbox, a mailing list that the sender may write to, or this server itself. Throws Refusal 430 or 450. */
 async function admitHere(to: Imid, from: string | undefined, origin: string, { room }: Answers): Promise<void> {
+  if (isNotice(to, from) && room.carrier !== undefined) return; // whether it is one for us its octets say
   if ((await listFor(room, to, from)) === undefined) await admit(room, to, from, origin);
 }
 

@@ -16,10 +16,11 @@ import { ENVELOPE_NAME, ENVELOPE_TYPE } from '../mail/envelope-part.ts';
 import type { Carrier, Room } from '../room.ts';
 import { spooled } from '../spool.ts';
 import { formatImid, type Imid, imid } from '../wire/imid.ts';
-import { bounceOf } from './bounce.ts';
+import { bounceOf, readerOf, readReport } from './bounce.ts';
 import { DomainKeys } from './domain-keys.ts';
 import { FarError } from './errors.ts';
 import { FarServers, TALK_TIME } from './far-servers.ts';
+import { HandedOn } from './handed-on.ts';
 import { onward, type SealingKeys, sealed } from './onward.ts';
 import { openSealed, type SealedArrival } from './open-sealed.ts';
 import { OwnKey } from './own-key.ts';
@@ -43,6 +44,7 @@ export class Federation implements Carrier {
   readonly far: FarServers;
   readonly #room: Room;
   readonly #queue: Queue;
+  readonly #handedOn: HandedOn;
   readonly #own: OwnKey;
   readonly #keys: DomainKeys;
   readonly #outbound: Outbound;
@@ -52,6 +54,7 @@ export class Federation implements Carrier {
     const { post } = room;
     this.#room = room;
     this.#queue = new Queue(post);
+    this.#handedOn = new HandedOn(post);
     this.far = new FarServers(room, (domain, pinned, shown) => warnOfKey(room, 'immp', domain, pinned, shown));
     this.#own = new OwnKey(room.folder);
     this.#keys = new DomainKeys(room, this.far);
@@ -131,6 +134,20 @@ export class Federation implements Carrier {
     return 'queued';
   }
 
+  async takeNotice(notice: Delivery, authority: string): Promise<void> {
+    const report = await readReport(notice);
+    const readers =
+      report && authority.startsWith('@')
+        ? await this.#handedOn.find(report.id, report.recipient, authority.slice(1))
+        : [];
+    if (report === undefined || readers.length === 0) throw new Refusal('450');
+    const { domain } = this.#room;
+    for (const { to, sender } of readers) {
+      const told = bounceOf({ ...report, recipient: to, subject: undefined }, sender, domain);
+      if (told !== undefined) await accept(this.#room, told, `mailer-daemon@${domain}`);
+    }
+  }
+
   async ownKey(): Promise<string> {
     return (await this.#ownKey()).toPublic().armor();
   }
@@ -150,11 +167,12 @@ export class Federation implements Carrier {
       await accept(this.#room, delivery, `@${outer.origin}`);
     } catch (error) {
       const final = error instanceof Refusal && !isTemporary(error.code);
-      if (final && peer !== outer.origin && delivery.from !== undefined) {
-        const { id, from, said } = delivery;
+      const reader = readerOf(delivery.from, outer.origin);
+      if (final && peer !== outer.origin && reader !== undefined) {
+        const { id, said } = delivery;
         const { code, message: text } = error;
         const failure = { id, recipient: formatImid(delivery.to), code, text, subject: said.subject };
-        const notice = bounceOf(failure, from, this.#room.domain);
+        const notice = bounceOf(failure, reader, this.#room.domain);
         if (notice) await this.carry(notice);
       }
       throw error;
@@ -201,6 +219,8 @@ export class Federation implements Carrier {
       const options = { secure: job.secure, signal };
       const sent = await this.far.converse(next, (session) => deliver(session, message), options);
       this.#counted({ outcome: sent.state === 'queued' ? 'handed-on' : 'delivered' });
+      if (sent.state !== 'queued' || job.sender === undefined) return;
+      await this.#handedOn.note(sent.id, { to: job.to, sender: job.sender, heard: [next, domain] });
     };
     const { seal } = this.#room.settings;
     const ours = waiting.head.envelope.origin === this.#room.domain; // nobody else's mail is signed by us
@@ -244,14 +264,15 @@ export class Federation implements Carrier {
     await this.#queue.drop(what);
   }
 
-  /** The sender's account here, even if nobody else knows who sent it; the named sender of what another server handed on. */
+  /** The sender's account here, even if nobody else knows who sent it; or whoever can tell the sender of what was handed on to us. */
   async #tell(job: MailJob, code: string, text: string): Promise<void> {
     const envelope = (await this.#queue.open(job))?.head.envelope;
-    const sender = job.sender ?? envelope?.from ?? undefined;
-    if (envelope === undefined || sender === undefined) return;
+    if (envelope === undefined) return;
+    const reader = job.sender ?? readerOf(envelope.from, envelope.origin);
+    if (reader === undefined) return;
     const failure = { id: envelope.uuid, recipient: job.to, code, text, subject: envelope.subject };
     const { domain } = this.#room;
-    const notice = bounceOf(failure, sender, domain);
+    const notice = bounceOf(failure, reader, domain);
     if (notice === undefined) return;
     try {
       if (notice.to.domain.toLowerCase() !== domain) await this.carry(notice);

@@ -5,7 +5,7 @@ import { DAY } from '../../base/time.ts';
 import type { MessageDraft } from '../../store/messages.ts';
 import { idOf, type Recipient } from '../accounts.ts';
 import { Refusal } from '../codes.ts';
-import { isDaemon } from '../federation/bounce.ts';
+import { isDaemon, isNotice } from '../federation/bounce.ts';
 import { isCircle } from '../federation/trace.ts';
 import type { Room } from '../room.ts';
 import { uuidOctets } from '../watching.ts';
@@ -43,6 +43,10 @@ function isBlocked(list: readonly string[], from: string | undefined, origin: st
  */
 export async function accept(room: Room, delivery: Delivery, authority: string): Promise<'stored' | 'duplicate'> {
   const { to, from, origin, id } = delivery;
+  if (isNotice(to, from) && room.carrier !== undefined) {
+    await room.carrier.takeNotice(delivery, authority);
+    return 'stored';
+  }
   const { name, account } = await admit(room, to, from, origin);
   const file = messageFile(envelopeOf(room, delivery), delivery.parts);
   const verdict = isDaemon(from ?? '') && origin === room.domain ? 'take' : await judgeContent(room, file);
