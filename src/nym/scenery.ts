@@ -100,8 +100,8 @@ export async function openNymserver(
   const { post, houseOf } = await openHouse(path, clock, opening);
   const nymserver = await nym.open(await houseOf('nym', domain), nymSettings.parse({ domain, reply_path: '*2' }));
   opening.defer(() => nymserver.close(0));
-  const off = { mbox: {}, smtp: {}, timeout: LINK_PATIENCE };
-  const remailer = await mix.open(await houseOf('mix', LOOPBACK), remailerOn(await freePort(), NODE, net.at, off));
+  const set = { mbox: { enabled: true, return_address: `nobody@${domain}` }, smtp: {}, timeout: LINK_PATIENCE };
+  const remailer = await mix.open(await houseOf('mix', LOOPBACK), remailerOn(await freePort(), NODE, net.at, set));
   opening.defer(() => remailer.close(0));
   const ordinary = await houseOf('smtp', domain);
   const gateway = await smtp.open(
