@@ -18,6 +18,7 @@ export function immpCommand(): Command {
     logout,
     password,
     send,
+    sendDraft,
     check,
     index,
     read,
@@ -48,6 +49,7 @@ export function immpCommand(): Command {
 
 const accounts = () => import('./immp/accounts.ts');
 const sending = () => import('./immp/sending.ts');
+const drafts = () => import('./immp/drafts.ts');
 const reading = () => import('./immp/reading.ts');
 const changing = () => import('./immp/changing.ts');
 const watching = () => import('./immp/watching.ts');
@@ -125,6 +127,15 @@ function send(): Command {
     .option('--keep', 'keep a copy in SENT')
     .option('--draft', 'put it into DRAFTS instead')
     .action(async (readers, options) => (await sending()).send(readers, options));
+}
+
+function sendDraft(): Command {
+  const about = 'Send what waits in DRAFTS (send --draft) to its readers, and take it away there.';
+  return user('send-draft', about, ['postern immp send-draft 5f0b9c2e'])
+    .argument('<message>', 'what `index drafts` shows, or a whole UUID')
+    .option('--anonymous', 'do not name yourself: your domain alone vouches for the message')
+    .option('--secure', 'only over connections whose key is the known one, on every hop')
+    .action(async (message, options) => (await drafts()).sendDraft(message, options));
 }
 
 function check(): Command {

@@ -98,8 +98,17 @@ test('folders that a sender aims at, several readers, an answer, a draft, links'
   const [, answer] = await inbox(alice);
   expect(await alice.ask('read', answer?.uuid ?? '')).toMatchObject({ 'in-reply-to': row?.uuid });
 
-  await alice.run('send', 'bob@example.org', 'Not yet.', '--subject', 'Later', '--draft');
-  expect(await inbox(alice, 'drafts')).toMatchObject([{ subject: 'Later', flags: ['read'] }]);
+  const file = await alice.file('plan.png', Buffer.alloc(100_000, 3));
+  const draft = ['send', 'bob+lists@example.org', 'Not yet.', '--subject', 'Later', '--attach', file, '--draft'];
+  await alice.run(...draft, '--reply-to', answer?.uuid ?? '');
+  const [later] = await inbox(alice, 'drafts');
+  expect(later).toMatchObject({ subject: 'Later', flags: ['read'] });
+  expect(await alice.run('send-draft', later?.uuid ?? '')).toBe('bob+lists@example.org: delivered\n');
+  expect(await inbox(alice, 'drafts')).toEqual([]);
+  const [, come] = await inbox(bob, 'inbox/lists');
+  expect(come).toMatchObject({ uuid: later?.uuid, subject: 'Later', parts: [{ name: 'text' }, { length: 100_000 }] });
+  expect(await bob.ask('read', come?.uuid ?? '')).toMatchObject({ text: 'Not yet.', 'in-reply-to': answer?.uuid });
+  expect(await alice.fails('send-draft', later?.uuid ?? '')).toContain('404');
 
   const link = `impp://bob@example.org/inbox/Lists#${row?.uuid}`;
   expect(await bob.run('open', link)).toContain('To both.');

@@ -137,7 +137,7 @@ function headOf({ envelope, parts }: mailbox.FetchedMessage): [string, string][]
     ['received', envelope.received.slice(0, 19).replace('T', ' ')],
   ];
   const readers = addressedTo(envelope);
-  if (readers !== '') head.push(['written to', readers]);
+  if (readers.length > 0) head.push(['written to', readers.join(', ')]);
   if (envelope.subject) head.push(['subject', envelope.subject]);
   if (envelope.secure) head.push(['secure', 'yes: it came over known keys only']);
   for (const part of parts.filter((each) => each.class !== 'content')) {
@@ -147,9 +147,9 @@ function headOf({ envelope, parts }: mailbox.FetchedMessage): [string, string][]
 }
 
 /** All readers that the sender names, where he does: those of a letter to several, and of one kept in SENT or DRAFTS. */
-function addressedTo(envelope: Readonly<Record<string, unknown>>): string {
+export function addressedTo(envelope: Readonly<Record<string, unknown>>): string[] {
   const named = envelope['addressed-to'];
-  return Array.isArray(named) ? named.filter((each) => typeof each === 'string').join(', ') : '';
+  return Array.isArray(named) ? named.filter((each) => typeof each === 'string') : [];
 }
 
 /** A sender who is not named is somebody of the domain. */

@@ -105,7 +105,7 @@ async function putAside(
   return reply.text.split(' ').at(-1);
 }
 
-function inWords(sent: Sent, { domain }: Imid): string {
+export function inWords(sent: Sent, { domain }: Imid): string {
   if (sent.state === 'delivered') return 'delivered';
   if (sent.state === 'queued') return `on its way to ${domain}`;
   return harmless(sent.text.toLowerCase());
@@ -129,12 +129,16 @@ async function saidOf(
   const answered =
     replyTo === undefined ? undefined : (await messagesNamed(session, replyTo, { ...options, folder: 'inbox' })).uuid;
   // The folder that a reader wants it in is between him and whoever writes to him.   spec: immp 3
-  const to = readers.map(({ local, domain }) => formatImid({ local, domain }));
+  const to = draft ? readers.map(formatImid) : readers.map(withoutFolder);
   return {
     ...(readers.length > 1 || draft || keep ? { to } : {}),
     ...(answered === undefined ? {} : { 'in-reply-to': answered }),
     ...((draft || keep) && subject !== undefined ? { subject } : {}),
   };
+}
+
+export function withoutFolder({ local, domain }: Imid): string {
+  return formatImid({ local, domain });
 }
 
 /** As a word of a line may be: without quotes and control characters.   spec: immp 2.1 */

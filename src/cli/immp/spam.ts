@@ -17,7 +17,7 @@ export async function sendersOf(session: ImmpSession, target: Target, own: strin
   return [...new Set(names)].filter((name) => name !== `@${own}`);
 }
 
-export interface Blocking {
+interface Blocking {
   /** Block them all, without asking. */
   readonly block?: boolean;
   readonly json?: boolean;

@@ -38,7 +38,7 @@ export const secretShape = z.object({
   h1: z.string().optional(),
 });
 
-export type Secret = z.infer<typeof secretShape>;
+type Secret = z.infer<typeof secretShape>;
 type Methods = ImmpSettings['auth'];
 
 export interface Challenge {
