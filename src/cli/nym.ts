@@ -55,7 +55,7 @@ function read(): Command {
 function send(): Command {
   const about = 'Send a mail from a nym. Its text comes from a file or standard input.';
   return one(makeCommand('send', about, ['postern nym send --to bob@example.org --subject hi --input letter.txt']))
-    .requiredOption('-t, --to <address>', 'whom it is for; may be given again', gather, [])
+    .requiredOption('-t, --to <address>', 'whom it is for; may be given again', gatherTo)
     .option('-i, --input <file>', 'the text; - for standard input', '-')
     .option('-S, --subject <text>', 'what it is about')
     .option('--from <name>', 'the name beside the address')
@@ -138,6 +138,11 @@ function mixing(command: Command): Command {
         'no',
       ]),
     );
+}
+
+/** Without a first value, so that the option is missed when it is not there. */
+function gatherTo(address: string, before?: readonly string[]): string[] {
+  return gather(address, before ?? []);
 }
 
 function gatherNumbers(text: string, before: readonly number[] = []): number[] {
