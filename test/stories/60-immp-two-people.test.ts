@@ -132,6 +132,9 @@ test('what is called spam goes into JUNK, and its sender can be blocked at once'
   });
   expect(await alice.fails('send', 'bob@example.org', 'Buy, I said!')).toContain('430');
   await bob.run('set', 'block-=alice@example.org');
+  await bob.run('send', 'bob@example.org', 'Do not forget.', '--subject', 'Note');
+  const note = (await inbox(bob)).find(({ subject }) => subject === 'Note');
+  expect(await bob.ask('flag', note?.uuid ?? '', '--set', 'spam', '--block')).toMatchObject({ senders: [] });
   expect(await bob.fails('flag', again, '--set', 'raed')).toContain('did you mean read?');
   expect(await bob.fails('flag', again, '--set', 'read', '--block')).toContain('goes with --set spam');
 });

@@ -45,7 +45,7 @@ export async function flag(text: string, options: FlagOptions): Promise<void> {
   await asUser(options, async (session, { imid }) => {
     const target = await messagesNamed(session, text, options);
     // A shared mailbox has a list of its own, which its members do not change.
-    const senders = isSpam && options.mailbox === undefined ? await sendersOf(session, target, imid.domain) : [];
+    const senders = isSpam && options.mailbox === undefined ? await sendersOf(session, target, imid) : [];
     const changed = await mailbox.flag(session, target, { set, clear });
     if (!json) print(changedInWords('changed', changed));
     const blocked = await offerBlock(session, senders, options);

@@ -2,6 +2,7 @@
 
 import { index } from '../../immp/client/mailbox.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
+import { accountName, type Imid } from '../../immp/wire/imid.ts';
 import type { Target } from '../../immp/wire/target.ts';
 import { askYes } from '../ask-person.ts';
 import { harmless, print } from '../output.ts';
@@ -10,11 +11,15 @@ import { harmless, print } from '../output.ts';
 const MOST_MESSAGES = 1000;
 const MOST_ASKED = 10;
 
-/** What BLOCK takes for each sender of these messages: his IMID, or the domain where he is not named; not one's own domain. */
-export async function sendersOf(session: ImmpSession, target: Target, own: string): Promise<string[]> {
+/**
+ * What BLOCK takes for each sender of these messages: his IMID, or the domain where he is not named. Not oneself, not one's own
+ * domain as a whole, and not its notices of failure.
+ */
+export async function sendersOf(session: ImmpSession, target: Target, own: Imid): Promise<string[]> {
   const entries = await index(session, target, { limit: MOST_MESSAGES });
-  const names = entries.map(({ from, origin }) => from ?? `@${origin}`);
-  return [...new Set(names)].filter((name) => name !== `@${own}`);
+  const needed = [accountName(own), `@${own.domain}`, `mailer-daemon@${own.domain}`].map((name) => name.toLowerCase());
+  const names = new Set(entries.map(({ from, origin }) => from ?? `@${origin}`));
+  return [...names].filter((name) => !needed.includes(name.toLowerCase()));
 }
 
 interface Blocking {
