@@ -3,7 +3,7 @@
 
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { DAY, VirtualClock } from '../../src/base/time.ts';
+import { DAY, MINUTE, VirtualClock } from '../../src/base/time.ts';
 import type { Delivery } from '../../src/immp/mail/delivery.ts';
 import { hostsOf, type ImmpDomain, openImmpDomains } from '../support/immp-domains.ts';
 
@@ -34,7 +34,7 @@ async function threeDomains(stack: AsyncDisposableStack, seal: 'routes' | 'never
   const [here, there, proxy] = domains;
   const hosts = hostsOf(domains);
   await here.use({ ...hosts, routes: ['there.test=proxy.test'], seal });
-  await proxy.use({ ...hosts, relay_for: ['there.test'], seal });
+  await proxy.use({ ...hosts, relay_for: ['there.test'], seal, queue_time: '30 min' });
   await there.use({ ...hosts, trusted_proxies: seal === 'never' ? ['proxy.test'] : [] });
   await here.account('alice');
   await there.account('bob');
@@ -68,7 +68,7 @@ test.each(['routes', 'never'] as const)('what fails behind a proxy comes back to
 });
 
 // spec: immp 2.4, 2.8
-test('what the proxy cannot get rid of in five days comes back, though it cannot read it', async () => {
+test('what the proxy cannot get rid of in its time comes back, though it cannot read it', async () => {
   await using stack = new AsyncDisposableStack();
   const { clock, here, there, proxy, alice } = await threeDomains(stack, 'routes');
   expect(await alice.deliver('bob@there.test', 'First.', '-FROM')).toMatch(/^274 /); // now the keys are known
@@ -84,16 +84,17 @@ test('what the proxy cannot get rid of in five days comes back, though it cannot
       ended += 1;
     });
   // From one attempt to the next, as slow as they may be today.
-  while ((await proxy.post.store.queues.count('immp-out')) > 0 && clock.now() < EVENING + 7 * DAY) {
+  while ((await proxy.post.store.queues.count('immp-out')) > 0 && clock.now() < EVENING + DAY) {
     const before = ended;
     const due = (await proxy.post.store.queues.nextDue('immp-out')) ?? 0;
     await clock.advance(Math.max(0, due - clock.now()));
-    for (let tries = 0; tries < 40 && ended === before; tries += 1) await new Promise((done) => setTimeout(done, 25));
+    await clock.advance(10 * MINUTE); // a worker that sleeps through a leap looks again then
+    for (let tries = 0; tries < 20 && ended === before; tries += 1) await new Promise((done) => setTimeout(done, 25));
   }
   await expect.poll(() => here.index('alice'), { timeout: 15_000 }).toHaveLength(1);
   expect(await notices(here)).toMatchObject([{ from: 'mailer-daemon@here.test', recipient: 'bob@there.test' }]);
-  expect(clock.now()).toBeGreaterThanOrEqual(EVENING + 4 * DAY);
-});
+  expect(clock.now()).toBeGreaterThanOrEqual(EVENING + 20 * MINUTE);
+}, 60_000);
 
 // spec: immp 2.8
 test('nobody else can tell her tales, and what she hears is her own server’s words', async () => {
