@@ -78,7 +78,13 @@ function printKeys({ key, next }: ServerKeys): void {
   print(facts(rows));
 }
 
+const STATES: Readonly<Record<Visit['state'], string>> = {
+  told: 'known',
+  deaf: 'not understood: its administrator will have to accept it',
+  away: 'not told: could not be reached now',
+};
+
 function printVisits(visits: readonly Visit[]): void {
-  const rows = visits.map(({ domain, reached }) => [domain, reached ? 'knows' : 'could not be reached now']);
+  const rows = visits.map(({ domain, state }) => [domain, STATES[state]]);
   print(rows.length === 0 ? 'No other domain is known yet.' : table(['domain', 'the next key'], rows));
 }

@@ -6,6 +6,8 @@ import { codeOf } from '../base/errors.ts';
 import { Slots } from '../base/slots.ts';
 import { MINUTE } from '../base/time.ts';
 import { type Controls, control } from '../post/control.ts';
+import type { ImmpSession } from './client/session.ts';
+import type { FarServers } from './federation/far-servers.ts';
 import type { Room } from './room.ts';
 import type { ImmpSettings } from './settings.ts';
 
@@ -15,32 +17,42 @@ const VISIT_TIME = MINUTE;
 
 export interface Visit {
   readonly domain: string;
-  /** Whether it came back and asked. */
-  readonly reached: boolean;
+  /** `told`: it came back and could ask; `deaf`: it came back, and knows nothing of KEY NEXT; `away`: it could not be reached. */
+  readonly state: 'told' | 'deaf' | 'away';
 }
 
-/** Those in order of their names. A domain that is away says so in the log, and hears of it when it next comes by itself. */
+/** Of all domains whose key is pinned. One that is away hears of the key when it next comes by itself. */
 async function visitAll(room: Room): Promise<Visit[]> {
   const { far } = room;
   if (far === undefined) return [];
   const slots = new Slots(AT_ONCE);
+  const pins = await far.pins.list();
   return Promise.all(
-    (await far.pins.list()).map(async ({ domain }) => {
+    pins.map(async ({ domain }) => {
       await slots.take();
-      const end = new AbortController();
-      const cancel = room.post.clock.timer(VISIT_TIME, () => end.abort());
-      try {
-        await far.converse(domain, async (session) => session.quit(), { line: 'visit', signal: end.signal });
-        return { domain, reached: true };
-      } catch (error) {
-        room.post.log.info('immp.not-visited', { code: codeOf(error) });
-        return { domain, reached: false };
-      } finally {
-        cancel();
-        slots.give();
-      }
+      return visit(room, far, domain).finally(() => slots.give());
     }),
   );
+}
+
+async function visit({ post }: Room, far: FarServers, domain: string): Promise<Visit> {
+  const end = new AbortController();
+  const cancel = post.clock.timer(VISIT_TIME, () => end.abort());
+  try {
+    const extensions = await far.converse(domain, sayGoodbye, { line: 'visit', signal: end.signal });
+    return { domain, state: extensions.has('NEXT') ? 'told' : 'deaf' };
+  } catch (error) {
+    post.log.info('immp.not-visited', { code: codeOf(error) });
+    return { domain, state: 'away' };
+  } finally {
+    cancel();
+  }
+}
+
+/** Nothing but goodbye: what matters has happened before, in the conversation that it opened with us. */
+async function sayGoodbye(session: ImmpSession): Promise<ReadonlySet<string>> {
+  await session.quit();
+  return session.greeting.extensions;
 }
 
 /** What the operator may ask while the counter is open. */

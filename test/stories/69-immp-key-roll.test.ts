@@ -62,7 +62,7 @@ test('a planned key is announced, told to those who do not write, and shown, and
   expect(await keys('show')).toEqual({ key: before });
   await expect(operator('server-key', 'switch')).rejects.toThrow('no next key is announced');
   const planned = await keys('plan');
-  expect(planned).toMatchObject({ key: before, visits: [{ domain: 'there.test', reached: true }] });
+  expect(planned).toMatchObject({ key: before, visits: [{ domain: 'there.test', state: 'told' }] });
   await expect(operator('server-key', 'plan')).rejects.toThrow('announced already');
   const pins = new Pins(there.post, 'immp');
   expect(await pins.get('here.test')).toMatchObject({ fingerprint: before, next: planned.next?.key });
@@ -78,8 +78,8 @@ test('a planned key is announced, told to those who do not write, and shown, and
   expect(await pins.get('here.test')).toMatchObject({ fingerprint: planned.next?.key, origin: 'announced' });
   expect(await there.post.store.messages.page('immp/admin@there.test', { limit: 1 })).toMatchObject({ messages: [] });
 
-  expect(await operator('server-key', 'plan')).toMatch(/there\.test +knows/);
+  expect(await operator('server-key', 'plan')).toMatch(/there\.test +known/);
   expect(await keys('cancel')).toEqual({ key: planned.next?.key });
   await there.reload({ listen: [] });
-  expect(await operator('server-key', 'announce')).toMatch(/there\.test +could not be reached now/);
+  expect(await operator('server-key', 'announce')).toMatch(/there\.test +not told: could not be reached now/);
 }, 60_000);
