@@ -61,11 +61,10 @@ export function stillWaiting<Note extends Trials>(
   { id }: Waiting<Note>,
   cause: unknown,
 ): PosternError {
-  const first = cause instanceof PosternError && cause.remedy !== undefined ? `${cause.remedy}; ` : '';
+  const first = cause instanceof PosternError && cause.remedy !== undefined ? `; but first: ${cause.remedy}` : '';
+  const later = `\`postern ${client} ${sendsLater}\` sends it later`;
   return new PosternError('waiting', messageOf(cause), {
     cause,
-    remedy:
-      `${first}the letter stays in the outbox: \`postern ${client} ${sendsLater}\` sends it, ` +
-      `\`postern ${client} outbox --drop ${id}\` throws it away`,
+    remedy: `the letter waits: ${later}, \`postern ${client} outbox --drop ${id}\` throws it away${first}`,
   });
 }

@@ -30,7 +30,7 @@ test('a message stays in the outbox while the server is away, and leaves with th
   relay.target = AWAY;
   const attached = await alice.file('plan.txt', 'the plan');
   const failure = await alice.fails('send', 'bob@post.test', 'a secret', '--sign', '--attach', attached);
-  expect(failure).toContain('`postern cmtp list` sends it');
+  expect(failure).toContain('`postern cmtp list` sends it later');
   const waiting = await alice.ask<{ id: string }[]>('outbox');
   expect(waiting).toMatchObject([{ to: 'bob@post.test', tries: 1 }]);
   const outbox = join(alice.home, 'cmtp', 'outbox');
