@@ -175,6 +175,16 @@ describe('postern serve', () => {
     expect(await office.ended).toBe(0);
   });
 
+  test('waits a moment for a command that has the store', async () => {
+    const store = await openSqliteStore({ file: folder().database });
+    const opening = serve();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await store.close();
+    const office = await opening;
+    office.child.kill('SIGTERM');
+    expect(await office.ended).toBe(0);
+  });
+
   test('heeds a SIGHUP that comes while it opens', async () => {
     // As soon as somebody listens for it, which is long before the office is open.
     const early = `let sent = false; process.on('newListener', (name) => {

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { toHex } from '../base/bytes.ts';
 import { codeOf, messageOf } from '../base/errors.ts';
-import { SECOND } from '../base/time.ts';
+import { SECOND, sleep, systemClock } from '../base/time.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import type { Office } from '../office/office.ts';
 import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
@@ -13,6 +13,9 @@ import { facts, print, printJson, table } from './output.ts';
 const OWNER_ONLY = 0o077;
 /** The office gives conversations 4 s; whatever else hangs is left behind after this. */
 const PATIENCE = 4.8 * SECOND;
+/** For the store, when another process has it. */
+const STORE_PATIENCE = 5 * SECOND;
+const BETWEEN_TRIES = 100;
 
 interface ServeOptions extends DataOption, JsonOption {
   readonly only?: string;
@@ -55,7 +58,7 @@ async function serve({ data, only, json }: ServeOptions): Promise<void> {
     folder,
     counters,
     only: only?.split(',').map((name) => name.trim()),
-    openStore: (file) => openSqliteStore({ file }),
+    openStore: (file) => patiently(() => openSqliteStore({ file })),
   });
   const stopped = untilStopped(office);
   process.off('SIGHUP', remember);
@@ -63,6 +66,19 @@ async function serve({ data, only, json }: ServeOptions): Promise<void> {
   if (json) printJson(described(office, folder.path));
   else print(welcome(office, { path: folder.path, isNew }));
   await stopped;
+}
+
+/** While no office runs, an operator's command may have the store for a moment; that is no reason not to start. */
+async function patiently<T>(open: () => Promise<T>): Promise<T> {
+  const end = performance.now() + STORE_PATIENCE;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (codeOf(error) !== 'locked' || performance.now() > end) throw error;
+      await sleep(systemClock, BETWEEN_TRIES);
+    }
+  }
 }
 
 /** Resolves when the office has closed after SIGINT or SIGTERM. SIGHUP makes it read its configuration again. */
