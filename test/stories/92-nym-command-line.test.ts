@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { HOUR, systemClock, VirtualClock } from '../../src/base/time.ts';
-import { runPostern } from '../../src/cli/program.ts';
 import { Testnet } from '../../src/mixminion/testnet/testnet.ts';
 import { LINK_PATIENCE, openNymserver, openOutside, turn } from '../../src/nym/scenery.ts';
 import { relayMail } from '../../src/smtp/relay.ts';
 import { readyKeys } from '../support/mixminion-keys.ts';
+import { runHere } from '../support/nym-command.ts';
 
 const DOMAIN = 'nym.test';
 const BOB = 'bob@outside.test';
@@ -44,17 +44,9 @@ test('a person has two nyms, and nothing of one names the other', async () => {
   for (const name of ['new', 'cur']) await mkdir(join(maildir, name), { recursive: true });
 
   const postern = async (...args: string[]): Promise<string> => {
-    const said = { stdout: '', stderr: '' };
-    const spies = (['stdout', 'stderr'] as const).map((stream) =>
-      vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-        said[stream] += String(text);
-        return true;
-      }),
-    );
-    const code = await runPostern(['nym', ...args, '--home', home]);
-    for (const spy of spies) spy.mockRestore();
-    expect(code, said.stderr).toBe(0);
-    return said.stdout;
+    const { code, out, err } = await runHere('nym', ...args, '--home', home);
+    expect(code, err).toBe(0);
+    return out;
   };
   const listed = async () => JSON.parse(await postern('list', '--json')) as Listed[];
   let [seen, looked] = [0, 0];
@@ -78,66 +70,66 @@ test('a person has two nyms, and nothing of one names the other', async () => {
 
   // Getting them.
   expect(await postern('list')).toContain('you have no nyms');
-  expect(await postern('create', `alice@${DOMAIN}`, '--or', 'alice.b')).toContain(
-    `alice@${DOMAIN} is asked for at Gull`,
+  expect(await postern('create', `nightingale@${DOMAIN}`, '--or', 'nightingale.b')).toContain(
+    `nightingale@${DOMAIN} is asked for at Gull`,
   );
-  await postern('create', `zoe@${DOMAIN}`, '--mbox');
-  expect(await postern('list')).toMatch(/alice@nym\.test +asked for, no answer yet/);
+  await postern('create', `persephone@${DOMAIN}`, '--mbox');
+  expect(await postern('list')).toMatch(/nightingale@nym\.test +asked for, no answer yet/);
   await until('both are open', async () => (await listed()).every(({ phase }) => phase === 'open'));
   expect(await readdir(join(maildir, 'new'))).toEqual([]);
-  expect(await postern('list')).toMatch(/zoe@nym\.test +open +0 +0 +[#=]+/);
+  expect(await postern('list')).toMatch(/persephone@nym\.test +open +0 +0 +[#=]+/);
 
   // Mail, both ways. What is longer than a packet goes in parts, and the nymserver's remailer puts them together.
-  await mail(`alice@${DOMAIN}`, 'gate', 'Is it open?');
-  await mail(`zoe@${DOMAIN}`, 'other', 'Are you there?');
-  expect(await postern('fetch', '--nym', 'alice')).toContain('answers take hours');
-  await postern('fetch', '--nym', 'zoe');
+  await mail(`nightingale@${DOMAIN}`, 'gate', 'Is it open?');
+  await mail(`persephone@${DOMAIN}`, 'other', 'Are you there?');
+  expect(await postern('fetch', '--nym', 'nightingale')).toContain('answers take hours');
+  await postern('fetch', '--nym', 'persephone');
   await until('both letters are here', async () => {
-    const inboxes = [await postern('inbox', '--nym', 'alice'), await postern('inbox', '--nym', 'zoe')];
+    const inboxes = [await postern('inbox', '--nym', 'nightingale'), await postern('inbox', '--nym', 'persephone')];
     return inboxes.every((text) => / new /.test(text));
   });
-  expect(await postern('inbox', '--nym', 'alice')).toMatch(/1 +new +bob@outside\.test +gate +\d+ B/);
-  expect(await postern('read', '1', '--nym', 'alice')).toContain('\nIs it open?\n');
-  expect(await postern('inbox', '--nym', 'alice')).toMatch(/1 +read /);
+  expect(await postern('inbox', '--nym', 'nightingale')).toMatch(/1 +new +bob@outside\.test +gate +\d+ B/);
+  expect(await postern('read', '1', '--nym', 'nightingale')).toContain('\nIs it open?\n');
+  expect(await postern('inbox', '--nym', 'nightingale')).toMatch(/1 +read /);
   const long = `Long: ${'0123456789'.repeat(1000)}\n${Buffer.from(crypto.getRandomValues(new Uint8Array(45_000)))
     .toString('hex')
     .replace(/.{70}/g, '$&\n')}\n`;
   await writeFile(join(folder, 'long.txt'), long);
   await writeFile(join(folder, 'short.txt'), 'I am.\n');
-  await postern('send', '--nym', 'alice', '--to', BOB, '--in-reply-to', '1', '--input', join(folder, 'long.txt'));
+  await postern('send', '--nym', 'nightingale', '--to', BOB, '--in-reply-to', '1', '--input', join(folder, 'long.txt'));
   await postern(
     'send',
     '--nym',
-    'zoe',
+    'persephone',
     '--to',
     BOB,
     '--subject',
     'yes',
     '--from',
-    'Zoe',
+    'Persephone',
     '--input',
     join(folder, 'short.txt'),
   );
   await turn(clock, 'Bob has both', () => outside.mails.length === 2);
   const came = outside.mails.map((octets) => octets.toString('latin1').replaceAll('\r\n', '\n'));
-  const [alices = '', zoes = ''] = came.toSorted((a, b) => b.length - a.length);
-  expect(alices).toContain(`From: alice@${DOMAIN}\n`);
-  expect(alices).toContain('Subject: Re: gate\nIn-Reply-To: <gate@x>\n');
-  expect(alices.endsWith(`\n\n${long}`)).toBe(true);
-  expect(zoes).toContain(`From: "Zoe" <zoe@${DOMAIN}>\n`);
+  const [longer = '', shorter = ''] = came.toSorted((a, b) => b.length - a.length);
+  expect(longer).toContain(`From: nightingale@${DOMAIN}\n`);
+  expect(longer).toContain('Subject: Re: gate\nIn-Reply-To: <gate@x>\n');
+  expect(longer.endsWith(`\n\n${long}`)).toBe(true);
+  expect(shorter).toContain(`From: "Persephone" <persephone@${DOMAIN}>\n`);
 
   // Keeping them.
-  await postern('delete', '1', '--nym', 'alice');
-  expect(await postern('inbox', '--nym', 'alice')).toBe('there is no mail\n');
-  await postern('policy', 'SendMsgAfter', '60', '--nym', 'alice');
-  expect(await postern('policy', 'SendMsgAfter', '--nym', 'alice')).toMatch(
+  await postern('delete', '1', '--nym', 'nightingale');
+  expect(await postern('inbox', '--nym', 'nightingale')).toBe('there is no mail\n');
+  await postern('policy', 'SendMsgAfter', '60', '--nym', 'nightingale');
+  expect(await postern('policy', 'SendMsgAfter', '--nym', 'nightingale')).toMatch(
     /SendMsgAfter +\(as the server has it\) -> 60/,
   );
-  await postern('fetch', '--nym', 'alice'); // its answer acknowledges all that came before
+  await postern('fetch', '--nym', 'nightingale'); // its answer acknowledges all that came before
   await until('the server has it', async () => (await listed()).every(({ changes }) => changes === 0));
-  expect(await postern('policy', 'SendMsgAfter', '--nym', 'alice')).toMatch(/SendMsgAfter +60\n/);
-  expect(await postern('rotate', '--identity', '--nym', 'alice')).toContain('old ones open old mail for 90 days');
-  expect(await postern('surbs', '--nym', 'zoe')).toMatch(/stock +[#=]+\.* \d+/);
+  expect(await postern('policy', 'SendMsgAfter', '--nym', 'nightingale')).toMatch(/SendMsgAfter +60\n/);
+  expect(await postern('rotate', '--identity', '--nym', 'nightingale')).toContain('old ones open old mail for 90 days');
+  expect(await postern('surbs', '--nym', 'persephone')).toMatch(/stock +[#=]+\.* \d+/);
 
   // Apart: no folder of one nym has anything of the other, nor has anybody outside both.
   const textOf = async (path: string) => {
@@ -146,17 +138,17 @@ test('a person has two nyms, and nothing of one names the other', async () => {
     return [...files.map(({ name }) => name), ...texts].join('\n');
   };
   const nyms = join(home, 'mix', 'nyms');
-  expect(await readdir(nyms)).toEqual([`alice@${DOMAIN}`, `zoe@${DOMAIN}`]);
-  expect(await textOf(join(nyms, `alice@${DOMAIN}`))).not.toMatch(/zoe/i);
-  expect(await textOf(join(nyms, `zoe@${DOMAIN}`))).not.toMatch(/alice/i);
-  expect(alices).not.toMatch(/zoe|mix\.test/i);
-  expect(zoes).not.toMatch(/alice|mix\.test/i);
+  expect(await readdir(nyms)).toEqual([`nightingale@${DOMAIN}`, `persephone@${DOMAIN}`]);
+  expect(await textOf(join(nyms, `nightingale@${DOMAIN}`))).not.toMatch(/persephone/i);
+  expect(await textOf(join(nyms, `persephone@${DOMAIN}`))).not.toMatch(/nightingale/i);
+  expect(longer).not.toMatch(/persephone|mix\.test/i);
+  expect(shorter).not.toMatch(/nightingale|mix\.test/i);
 
   // The end of one.
-  const shown = await postern('shutdown', '--show', '--nym', 'alice');
-  const [line = ''] = /SHUTDOWN alice \S+/.exec(shown) ?? [];
+  const shown = await postern('shutdown', '--show', '--nym', 'nightingale');
+  const [line = ''] = /SHUTDOWN nightingale \S+/.exec(shown) ?? [];
   await mail(`nym-shutdown@${DOMAIN}`, 'please', line);
   await until('it is closed', async () => (await listed()).some(({ phase }) => phase === 'closed'));
   expect((await listed()).map(({ phase }) => phase)).toEqual(['closed', 'open']);
-  await expect(mail(`alice@${DOMAIN}`, 'late', 'Hello?')).resolves.toMatchObject({ refused: [{ code: 550 }] });
+  await expect(mail(`nightingale@${DOMAIN}`, 'late', 'Hello?')).resolves.toMatchObject({ refused: [{ code: 550 }] });
 }, 180_000);
