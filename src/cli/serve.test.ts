@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { onAnyPort } from '../../test/support/office.ts';
 import { fromHex } from '../base/bytes.ts';
 import { SECOND, systemClock } from '../base/time.ts';
 import type { Connection } from '../net/connection.ts';
@@ -19,8 +20,7 @@ import { makeOffice, openOffice } from '../office/office.ts';
 import { verifyOffice } from '../office/verify.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 
-const ANY = 'listen = ["127.0.0.1:0"]';
-const QUIET_PORTS = `[smallmail]\n${ANY}\n[immp]\n${ANY}\n[cmtp]\n${ANY}\nlisten_tls = []\n[health]\n${ANY}\n`;
+const CONFIG = onAnyPort('[cmtp]\nlisten_tls = []\n[health]\nlisten = ["127.0.0.1:0"]\n');
 
 let home: string;
 const running = new Set<ChildProcessWithoutNullStreams>();
@@ -28,7 +28,7 @@ const running = new Set<ChildProcessWithoutNullStreams>();
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'postern-serve-'));
   await makeOffice(folder(), counters);
-  await writeFile(folder().config, QUIET_PORTS);
+  await writeFile(folder().config, CONFIG);
 });
 
 afterEach(async () => {
@@ -159,12 +159,12 @@ describe('postern serve', () => {
     const office = await serve();
     const connection = await visit(office);
     const before = await reply(connection);
-    await writeFile(folder().config, `[office]\nname = "post.example"\n${QUIET_PORTS}`);
+    await writeFile(folder().config, `[office]\nname = "post.example"\n${CONFIG}`);
     office.child.kill('SIGHUP');
     await office.logged('reload.done');
     expect(await reply(connection)).toBe(before);
     expect(await reply(await visit(office))).toBe(before); // under the new certificate, over the pinned key
-    await writeFile(folder().config, `[smallmial]\n${QUIET_PORTS}`);
+    await writeFile(folder().config, `[smallmial]\n${CONFIG}`);
     office.child.kill('SIGHUP');
     expect(await office.logged('reload.refused')).toMatchObject({
       level: 'error',

@@ -38,17 +38,27 @@ const ANY_PORT: Readonly<Record<string, string>> = {
   smtp: 'listen = ["127.0.0.1:0"]\nlisten_submission = ["127.0.0.1:0"]\nlisten_submissions = ["127.0.0.1:0"]',
 };
 
+/** A configuration that listens on ports that the system chooses wherever it does not say itself. */
+export function onAnyPort(config: string): string {
+  let toml = config;
+  for (const [table, lines] of Object.entries(ANY_PORT)) {
+    const heading = `[${table}]\n`;
+    const section = toml.split(heading)[1]?.split(/^\[/m)[0];
+    const added = lines
+      .split('\n')
+      .filter((line) => !section?.includes(line.split('=')[0] ?? ''))
+      .join('\n');
+    if (section === undefined) toml += `\n${heading}${added}\n`;
+    else toml = toml.replace(heading, `${heading}${added}\n`);
+  }
+  return toml;
+}
+
 /** A data folder whose configuration listens on ports that the system chooses, plus `config`. */
 export async function makeDataFolder(config = ''): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'postern-office-'));
   await mkdir(path, { mode: OWNER_ONLY, recursive: true });
-  let toml = config;
-  for (const [table, lines] of Object.entries(ANY_PORT)) {
-    const heading = `[${table}]\n`;
-    if (toml.includes(heading)) toml = toml.replace(heading, `${heading}${lines}\n`);
-    else toml += `\n${heading}${lines}\n`;
-  }
-  await writeFile(join(path, 'postern.toml'), toml, { mode: 0o600 });
+  await writeFile(join(path, 'postern.toml'), onAnyPort(config), { mode: 0o600 });
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
