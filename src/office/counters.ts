@@ -10,4 +10,10 @@ import { smallmail } from '../smallmail/counter.ts';
 import { smtp } from '../smtp/counter.ts';
 import type { AnyCounter } from './settings.ts';
 
-export const counters: readonly AnyCounter[] = [smallmail, cmtp, immp, ima, directory, nym, mix, smtp];
+/** Its chapter is played in a whole network, which stands above it. */
+const mixWithChapter: typeof mix = {
+  ...mix,
+  chapter: () => import('../mixminion/testnet/chapter.ts').then(({ chapter }) => chapter),
+};
+
+export const counters: readonly AnyCounter[] = [smallmail, cmtp, immp, ima, directory, nym, mixWithChapter, smtp];

@@ -21,6 +21,7 @@ test('the demo tells its story in less than 15 seconds', async () => {
   expect(out).toContain('signed by Alice');
   expect(out).toContain('S: FAIL bod@demo.example NORECIPIENT');
   expect(out).toContain('sender   not known, not kept');
+  expect(out).toContain('postern demo nym, postern demo mix');
   expect(await leftovers()).toEqual(before);
 });
 
