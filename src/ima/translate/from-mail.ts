@@ -1,6 +1,6 @@
 // An RFC 5322 message as an IMA message.   spec: ima 2.13
 
-import type { Address, Attachment, Email } from 'postal-mime';
+import { type Address, type Attachment, addressParser, decodeWords, type Email } from 'postal-mime';
 import { asBuffer } from '../../base/bytes.ts';
 import { compose, type DraftPart, headerText } from '../compose.ts';
 import { ImaError, WireError } from '../errors.ts';
@@ -11,7 +11,7 @@ import { hostOf, isAddress, sameForm } from '../wire/names.ts';
 import { isType, type Role } from '../wire/parts.ts';
 import { MimeReader } from './mime-reader.ts';
 
-const MAX_HEADERS = 128 * 1024;
+export const MAX_HEADERS = 128 * 1024;
 const MAX_NESTING = 16;
 const MAX_PARTS = 200;
 /** Octets of all fields that are carried along; the oldest go first.   spec: ima 2.13 */
@@ -21,8 +21,11 @@ const MAX_RECEIVED = 50;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}@/i;
 /** Signed or encrypted: taken apart, a signature would be lost.   spec: ima 2.13 */
 const SEALED = /^(?:multipart\/(?:signed|encrypted)|application\/(?:x-)?pkcs7-mime)\b/i;
+/** What lies inside of such, wherever in a message, as below the footer of a list. */
+const SEAL = /^application\/(?:pgp-(?:signature|encrypted)|(?:x-)?pkcs7-(?:signature|mime))$/i;
+const SEAL_NAME = /\.p7[ms]$/i;
 /** Fields that have a header of their own, or describe what is taken apart. */
-const TAKEN = new Set([
+export const TAKEN: ReadonlySet<string> = new Set([
   'from',
   'to',
   'cc',
@@ -61,13 +64,14 @@ export async function fromMail({ message, to, from, mailer, judged }: MailIn, to
   const id = bare(mail.messageId);
   const ownId =
     UUID.test(id) && [mailer, writer ?? ''].some((address) => hostOf(address) === hostOf(id)) ? id : undefined;
-  const sealed = SEALED.test(contentType(mail));
+  const sealed = isSealed(mail);
   const parts = sealed ? wholeParts(message) : partsOf(mail);
   const extra: Header[] = [
     ...(ownId === undefined && id !== ''
       ? [{ name: 'x-smtp-message-id', value: headerText(mail.messageId ?? '') }]
       : []),
     ...envelope(from),
+    ...writersOf(mail),
     ...carried,
     ...(sealed ? [{ name: WHOLE, value: '2' }] : parts.flatMap(contentIdOf)),
   ];
@@ -131,6 +135,13 @@ function envelope(from: string): Header[] {
   return from === '' ? [] : [{ name: 'x-smtp-return-path', value: headerText(from) }];
 }
 
+/** Where there are several, all of them.   spec: ima 2.13 */
+function writersOf({ headers }: Email): Header[] {
+  const written = headers.filter(({ key }) => key === 'from').map(({ value }) => value);
+  const all = written.flatMap((value) => addressParser(value));
+  return all.length < 2 ? [] : [{ name: 'x-smtp-from', value: headerText(decodeWords(written.join(', '))) }];
+}
+
 function shownTo(mail: Email, to: string) {
   const [shown, copied] = [addressesOf(mail.to ?? []), addressesOf(mail.cc ?? [])];
   const named = [...shown, ...copied].some((address) => sameForm(address) === sameForm(to));
@@ -182,8 +193,11 @@ function wholeParts(message: Uint8Array): TranslatedPart[] {
   ];
 }
 
-function contentType(mail: Email): string {
-  return mail.headers.find(({ key }) => key === 'content-type')?.value.trim() ?? '';
+/** Messages that are attached are not looked into: they stay as they are anyway. */
+function isSealed({ headers, attachments }: Email): boolean {
+  const type = headers.find(({ key }) => key === 'content-type')?.value.trim() ?? '';
+  const seals = attachments.some(({ mimeType, filename }) => SEAL.test(mimeType) || SEAL_NAME.test(filename ?? ''));
+  return SEALED.test(type) || seals;
 }
 
 function dateOf(text: string | undefined): number | undefined {

@@ -1,21 +1,25 @@
 // An IMA message as RFC 5322.   spec: ima 2.13
 
 import MailComposer from 'nodemailer/lib/mail-composer';
+import PostalMime, { addressParser } from 'postal-mime';
 import type { Letter } from '../letter.ts';
 import { type Head, headerOf } from '../wire/message.ts';
-import { WHOLE } from './from-mail.ts';
+import { sameForm } from '../wire/names.ts';
+import { MAX_HEADERS, TAKEN, WHOLE } from './from-mail.ts';
 
-/** Restored from their `x-smtp-` headers by the library itself, or never. */
+/** Never restored: what the message itself says, and what only those who saw it on its way could say. */
 const NOT_RESTORED =
-  /^x-smtp-(?:whole|message-id|return-path|auth|content-|mime-version|dkim-signature|arc-|authentication-results)/;
+  /^(?:whole|message-id|return-path|sender|auth|content-.*|dkim-signature|arc-.*|authentication-results)$/;
+
+const CARRIED = 'x-smtp-';
 
 /** The whole message with CR LF. What was signed or encrypted comes out as it went in. */
 export async function toMail(letter: Letter): Promise<Buffer> {
   const contents = await partContents(letter);
   const whole = Number(headerOf(letter.head, WHOLE) ?? '0');
-  const untouched = contents[whole - 1];
-  if (untouched !== undefined) return crlf(untouched);
   const { head } = letter;
+  const untouched = contents[whole - 1];
+  if (untouched !== undefined && (await isBy(head.from, untouched))) return crlf(untouched);
   const named = (name: string) => headerOf(head, name);
   const sender = head.mailer !== undefined && head.mailer !== head.from ? head.mailer : undefined;
   const parts = head.parts.map((part, place) => ({
@@ -57,14 +61,23 @@ export async function toMail(letter: Letter): Promise<Buffer> {
   return composer.compile().build();
 }
 
+/** Whoever hands in a whole message may not write it in another's name. */
+async function isBy(from: string, message: Buffer): Promise<boolean> {
+  const end = /\r?\n\r?\n/.exec(message.toString('latin1', 0, MAX_HEADERS))?.index;
+  const { headers } = await PostalMime.parse(message.subarray(0, end));
+  const writers = headers.filter(({ key }) => key === 'from').flatMap(({ value }) => addressParser(value));
+  return writers.length === 1 && sameForm(writers[0]?.address ?? '') === sameForm(from);
+}
+
 function restored(head: Head): { key: string; value: string }[] {
   const received = head.headers.flatMap(({ name, value }) => {
     const [, from, by, at] = name === 'received' ? (/^from=(\S+) by=(\S+) at=(\S+)/.exec(value) ?? []) : [];
     return at === undefined ? [] : [{ key: 'Received', value: `from ${from} by ${by} with IMDP; ${mailTime(at)}` }];
   });
   const carried = head.headers
-    .filter(({ name }) => name.startsWith('x-smtp-') && !NOT_RESTORED.test(name))
-    .map(({ name, value }) => ({ key: fieldName(name.slice('x-smtp-'.length)), value }));
+    .flatMap(({ name, value }) => (name.startsWith(CARRIED) ? [{ name: name.slice(CARRIED.length), value }] : []))
+    .filter(({ name }) => !TAKEN.has(name) && !NOT_RESTORED.test(name))
+    .map(({ name, value }) => ({ key: fieldName(name), value }));
   return [...received, ...carried];
 }
 

@@ -7,7 +7,7 @@ import { systemRandom } from '../../base/random.ts';
 import { systemClock } from '../../base/time.ts';
 import { compose, type DraftPart } from '../compose.ts';
 import { letterOf, wholeOf } from '../letter.ts';
-import { headerOf } from '../wire/message.ts';
+import { type Header, headerOf } from '../wire/message.ts';
 import { fromMail, type MailIn } from './from-mail.ts';
 import { toMail } from './to-mail.ts';
 
@@ -16,6 +16,8 @@ const about = { to: 'bob@b.test', from: 'ann@mail.test', mailer: 'smtp-gateway@b
 const take = (text: string, more: Partial<MailIn> = {}) =>
   fromMail({ ...about, message: Buffer.from(text.replaceAll('\n', '\r\n'), 'latin1'), ...more }, tools);
 const parse = (octets: Uint8Array) => PostalMime.parse(octets);
+
+const TEXT: DraftPart = { role: 'body', type: 'text/plain', content: Buffer.from('Hello\n') };
 
 const RELATED = `Received: from far.test by b.test; Sun, 22 Nov 2026 05:00:01 +0000
 Authentication-Results: b.test; spf=pass
@@ -130,6 +132,34 @@ test('what is signed or encrypted comes out as it went in', async () => {
     expect(letter.head.parts.map((part) => part.type)).toEqual(['text/plain', 'message/rfc822']);
     expect(await toMail(letter)).toEqual(Buffer.from(text.replaceAll('\n', '\r\n')));
   }
+});
+
+const written = (extra: readonly Header[], parts: readonly DraftPart[] = [TEXT]) =>
+  compose({ from: 'alice@b.test', to: ['ann@mail.test'], subject: 'Mine', parts, extra }, tools);
+
+test('nobody sends a whole message in the name of another', async () => {
+  const whole = (from: string): DraftPart => {
+    const content = Buffer.from(`${from}\nTo: ann@mail.test\nContent-Type: multipart/signed; boundary=s\n\n--s--\n`);
+    return { role: 'attachment', type: 'message/rfc822', content };
+  };
+  const sent = async (from: string) =>
+    (await toMail(written([{ name: 'x-smtp-whole', value: '2' }], [TEXT, whole(from)]))).toString();
+  expect(await sent('From: "Alice" <Alice@B.test>')).toMatch(/^From: "Alice" <Alice@B\.test>\r\n/);
+  const forged = [
+    'From: boss@b.test',
+    'From: alice@b.test, boss@b.test',
+    'From: alice@b.test\nFrom: boss@b.test',
+    'X: y',
+  ];
+  for (const from of forged) expect(await sent(from)).toMatch(/^From: alice@b\.test\r\n[^]*\r\n\r\n[^]*Hello/);
+});
+
+test('nothing that is carried along stands beside what the message itself says', async () => {
+  const names = 'from sender reply-to to cc bcc date subject in-reply-to references mime-version content-type';
+  const extra = names.split(' ').map((name) => ({ name: `x-smtp-${name}`, value: 'boss@b.test' }));
+  const mail = (await toMail(written([...extra, { name: 'x-smtp-x-mood', value: 'calm' }]))).toString();
+  expect(mail).toContain('X-Mood: calm\r\n');
+  expect(mail).not.toContain('boss@b.test');
 });
 
 test('text in an unknown charset is a file, octet for octet', async () => {
