@@ -52,6 +52,12 @@ test.each(pages)('%s has no dead link', (page) => {
   expect(deadLinks(page)).toEqual([]);
 });
 
+test('the list of pages has all of them', () => {
+  const listed = [...textOf('docs/README.md').matchAll(/\]\(([^)]+)\)/g)].map(([, page]) => page);
+  const there = globSync(['**/*.md', 'man/*'], { cwd: join(ROOT, 'docs') }).filter((page) => page !== 'README.md');
+  expect(listed).toEqual(expect.arrayContaining(there));
+});
+
 test('a dead link would be found', () => {
   expect(anchorsOf('# `WORK`: an extension\n## A\n## A')).toEqual(new Set(['work-an-extension', 'a', 'a-1']));
   expect(prose('[a](b.md) `[c](d.md)`')).toBe('[a](b.md) ');
@@ -82,6 +88,12 @@ describe('commands', () => {
     );
     const wrong = lines.flatMap((line) => wrongWith(program, line) ?? []);
     expect(wrong).toEqual([]);
+  });
+
+  test('the manual page names each', () => {
+    const page = textOf('docs/man/postern.1');
+    const names = program.commands.map((command) => command.name());
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
   });
 
   test('one that is not there would be found', () => {
