@@ -6,6 +6,7 @@ import { hostsOf, type ImmpDomain, openImmpDomains } from '../../../test/support
 import { openSilentServer } from '../../../test/support/silent-server.ts';
 import { DAY, HOUR, MINUTE, SECOND, VirtualClock } from '../../base/time.ts';
 import { makeSelfSigned, makeTlsKey } from '../../net/tls-identity.ts';
+import { decrypt, makeKey, readOwnKey } from './openpgp.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {
@@ -146,6 +147,26 @@ describe('mail to another domain', () => {
     const shown = await there.open('bob', row['uuid']);
     expect(shown.envelope).toMatchObject({ 'reply-to': 'alice@here.test' });
     expect(JSON.stringify(shown)).not.toMatch(/secret|private/);
+  });
+
+  // spec: immp 2.11
+  test('is sealed before it is sent on for a user with a key, and shows no more than his mailbox does', async () => {
+    const [here, there] = await twoDomains();
+    await here.account('helpdesk');
+    const own = await readOwnKey(await makeKey('helpdesk@here.test', Date.now()));
+    const pubkey = Buffer.from(own.toPublic().armor()).toString('base64');
+    await here.room.accounts.change('helpdesk@here.test', () => ({ forward: 'bob@there.test', pubkey }));
+    expect(await here.as('alice').deliver('helpdesk@here.test', 'Only for you.', 'SUBJECT Tonight')).toMatch(/^273 /);
+    const row = await arrival(there, 'bob');
+    expect(row).toMatchObject({ from: 'helpdesk@here.test', parts: [{ type: 'application/pgp-encrypted' }] });
+    const shown = await there.open('bob', row['uuid']);
+    const octets = Buffer.from(shown.parts[0]?.data ?? '', 'base64');
+    const chunks = async function* () {
+      yield octets;
+    };
+    const opened = Buffer.concat(await Array.fromAsync(decrypt(chunks(), own, 1e6))).toString();
+    expect(opened).toMatch(/"subject":"Tonight".*alice@here\.test.*\nOnly for you\.$/s);
+    expect(JSON.stringify(shown)).not.toMatch(/alice|Tonight|Only for you/);
   });
 });
 

@@ -15,7 +15,7 @@ import { judgeContent } from './filter.ts';
 import { redirect } from './folders.ts';
 import { type Envelope, type MessageFile, messageFile, writeEntry } from './message.ts';
 import { isReported } from './reports.ts';
-import { sealFor } from './sealing.ts';
+import { type Sealed, sealFor } from './sealing.ts';
 
 /** The same message again within this time is not stored twice. */
 const DUPLICATES = 7 * DAY;
@@ -51,20 +51,26 @@ export async function accept(room: Room, delivery: Delivery, authority: string):
   const file = messageFile(envelopeOf(room, delivery), delivery.parts);
   const verdict = isDaemon(from ?? '') && origin === room.domain ? 'take' : await judgeContent(room, file);
   if (verdict === 'refuse') throw new Refusal('430');
-  // Sent on before it is stored: if that fails all is tried again, and nothing is lost.
-  if (account.forward !== '' && !delivery.forwarded) await sendOn(room, delivery, { name, account }, authority);
   const junk = verdict === 'junk' || (await isReported(room, origin));
   const folders = to.tag === undefined ? [] : await room.post.store.mailboxes.folders(idOf(name));
   const sealed = await sealFor(room, account, file, delivery.parts);
-  const status = await store(room, name, sealed.file, {
-    folder: junk ? 'junk' : redirect(folders, to.tag),
-    flags: delivery.importance === undefined ? [] : [delivery.importance],
-    once: {
-      // The origin belongs to it: else whoever knows the id could get in first.
-      key: hash('sha256', [authority, id, formatImid(to).toLowerCase()].join('\0'), 'buffer'),
-      until: room.post.clock.now() + DUPLICATES,
-    },
-  }).finally(() => sealed.discard());
+  let status: 'stored' | 'duplicate';
+  try {
+    // Sent on before it is stored: if that fails all is tried again, and nothing is lost.
+    if (account.forward !== '' && !delivery.forwarded)
+      await sendOn(room, delivery, sealed, { name, account }, authority);
+    status = await store(room, name, sealed.file, {
+      folder: junk ? 'junk' : redirect(folders, to.tag),
+      flags: delivery.importance === undefined ? [] : [delivery.importance],
+      once: {
+        // The origin belongs to it: else whoever knows the id could get in first.
+        key: hash('sha256', [authority, id, formatImid(to).toLowerCase()].join('\0'), 'buffer'),
+        until: room.post.clock.now() + DUPLICATES,
+      },
+    });
+  } finally {
+    await sealed.discard();
+  }
   room.count('(accept)', status);
   return status;
 }
@@ -112,16 +118,27 @@ export function envelopeOf(room: Room, { to, from, origin, id, said, secure, via
   };
 }
 
-async function sendOn(room: Room, delivery: Delivery, by: Recipient, authority: string): Promise<void> {
+async function sendOn(room: Room, delivery: Delivery, sealed: Sealed, by: Recipient, authority: string): Promise<void> {
   const to = imid.read(by.account.forward);
   if (to === undefined) return;
+  const copy = copyOf(delivery, sealed);
   try {
-    if (to.domain.toLowerCase() === room.domain) await accept(room, { ...delivery, to, forwarded: true }, authority);
-    else if (!isCircle(delivery.via, room.domain)) await room.carrier?.carry(asOwn(room, delivery, to, by.name));
+    if (to.domain.toLowerCase() === room.domain) {
+      await admit(room, to, delivery.from, delivery.origin); // the sender may be blocked there, whatever the copy shows
+      await accept(room, { ...copy, to, forwarded: true }, authority);
+    } else if (!isCircle(delivery.via, room.domain)) await room.carrier?.carry(asOwn(room, copy, to, by.name));
   } catch (error) {
     // What the other mailbox does not want is no reason to refuse it here.
     if (!(error instanceof Refusal) || error.code === '451' || error.code === '700') throw error;
   }
+}
+
+/** Sealed when the mailbox has it sealed, and showing no more than that does: what goes on is not less safe than what stays. */
+function copyOf(delivery: Delivery, { file, parts }: Sealed): Delivery {
+  if (parts === delivery.parts) return delivery;
+  const { from, subject, date } = file.head.envelope;
+  const said = { ...(subject === undefined ? {} : { subject }), ...(date === undefined ? {} : { date }) };
+  return { ...delivery, from: from ?? undefined, said, parts };
 }
 
 /**

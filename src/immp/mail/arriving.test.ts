@@ -129,3 +129,22 @@ test('for a user with a key all is sealed that arrives readable, and the mailbox
   const all = await bob.json('MBOX INDEX /inbox +JSON');
   expect(all.map(({ subject }) => subject)).toEqual(['', 'Tomorrow', 'Sealed', 'Armoured']);
 });
+
+// spec: immp 2.11
+test('a copy for another mailbox here is sealed as well, does not come from who is blocked there, and waits for a key that is good', async () => {
+  const room = await house();
+  const own = await readOwnKey(await makeKey('bob@b.com', clock.now()));
+  const pubkey = Buffer.from(own.toPublic().armor()).toString('base64');
+  await room.room.accounts.change('bob@b.com', () => ({ pubkey, forward: 'carol@b.com' }));
+  expect(await as(room, 'alice').deliver('bob@b.com', 'At nine.', 'SUBJECT Tonight')).toMatch(/^273 /);
+  const [row, ...more] = await as(room, 'carol').json('MBOX INDEX /inbox +JSON');
+  expect(more).toEqual([]);
+  expect(row).toMatchObject({ from: null, subject: '', parts: [{ type: 'application/pgp-encrypted' }] });
+
+  await as(room, 'carol').ask('SET GLOBAL BLOCK+=alice@b.com');
+  expect(await as(room, 'alice').deliver('bob@b.com', 'At ten.')).toMatch(/^273 /);
+  await as(room, 'carol').ask('SET GLOBAL BLOCK-=alice@b.com');
+  await room.room.accounts.change('bob@b.com', () => ({ pubkey: 'bm8ga2V5' }));
+  expect(await as(room, 'alice').deliver('bob@b.com', 'At eleven.')).toMatch(/^451 /);
+  expect(await index(room, 'carol', 'inbox')).toHaveLength(1);
+});

@@ -21,6 +21,8 @@ export interface Sealer {
 
 export interface Sealed {
   readonly file: MessageFile;
+  /** Its parts; those that came when nothing was sealed. */
+  readonly parts: readonly Part[];
   discard(): Promise<void>;
 }
 
@@ -39,7 +41,7 @@ export async function sealFor(
   file: MessageFile,
   parts: readonly Part[],
 ): Promise<Sealed> {
-  if (pubkey === '' || (await isSealed(parts))) return { file, discard: async () => {} };
+  if (pubkey === '' || (await isSealed(parts))) return { file, parts, discard: async () => {} };
   const now = room.post.clock.now();
   const key = await readKey(armourOf(pubkey), now).catch((cause) => {
     room.post.log.warn('immp.account-key-unusable', { code: codeOf(cause) });
@@ -48,7 +50,8 @@ export async function sealFor(
   const data = await spool(await encrypt(file.chunks(), key, now), Number.POSITIVE_INFINITY, room.spool);
   if (data === undefined) throw new Error('more came than can be');
   const part: Part = { class: 'content', type: SEALED_TYPE, name: SEALED_NAME, data };
-  return { file: messageFile(shownOf(file.head.envelope, show), [part]), discard: () => data.discard() };
+  const sealed = messageFile(shownOf(file.head.envelope, show), [part]);
+  return { file: sealed, parts: [part], discard: () => data.discard() };
 }
 
 function shownOf({ uuid, origin, to, received, secure, ...said }: Envelope, show: readonly Showable[]): Envelope {
