@@ -27,7 +27,11 @@ test('a message goes as it is: envelope, dots, line ends, octets beyond ASCII', 
   const relay = { endpoint: server.endpoint, tls: 'none' } as const;
   const message = Buffer.from('To: x\n\n.\r\n..\n.x\r\nbare\rreturn\n\xff\x80\xe9', 'latin1');
   const to = ['bob@example.org', 'carol@example.org'];
-  expect(await relayMail(request(relay, { from: '', to, message }))).toEqual({ accepted: to, refused: [] });
+  expect(await relayMail(request(relay, { from: '', to, message }))).toEqual({
+    accepted: to,
+    refused: [],
+    tells: false,
+  });
   expect(server.mails).toEqual([
     {
       from: '',
@@ -36,6 +40,7 @@ test('a message goes as it is: envelope, dots, line ends, octets beyond ASCII', 
       secure: false,
       hello: 'post.example',
       user: undefined,
+      dsn: [{}, {}, {}],
     },
   ]);
 });

@@ -101,6 +101,10 @@ export const settings = z.strictObject({
       'back. Domains that publish MTA-STS are held to that either way.',
   ),
   retry_time: durationSetting('5 d', 'How long delivery is tried before a message comes back.'),
+  warn_after: durationSetting(
+    '4 h',
+    'How long delivery is tried before the sender hears that his message is late, once. "0 s": he does not.',
+  ),
   sending: countSetting(64, 'How many connections to other servers may be open at once.', { min: 1, max: 1000 }),
   sending_per_domain: countSetting(4, 'How many of them for one domain.', { min: 1, max: 100 }),
   queue_size: sizeSetting('1 GiB', 'How much mail may wait on its way out.'),

@@ -13,6 +13,7 @@ import type { Post } from '../../post/post.ts';
 import { formatMailAddress, parseMailAddress, sameAddress } from '../addresses.ts';
 import { type Field, fromAddress, MAX_HEADER, type SplitMessage, splitMessage } from '../header.ts';
 import type { Carrier } from '../out/carrier.ts';
+import type { Wishes } from '../out/wishes.ts';
 import { domainsOf, type SmtpSettings } from '../settings.ts';
 import { checkSender, type Peer } from './check.ts';
 import { REFUSED, Refusal } from './reply.ts';
@@ -42,6 +43,8 @@ export interface Envelope {
   readonly user: string | undefined;
   /** `ESMTPS` and the like. */
   readonly protocol: string;
+  /** What a user wants to hear of it. */
+  readonly wishes: Wishes;
 }
 
 export class Desk {
@@ -161,6 +164,7 @@ export class Desk {
     // Who is told is not asked to try again: what would pass for now is over for this message.
     const outcome = failed.map(({ to, acceptance }) => ({
       to,
+      action: 'failed' as const,
       words: refusalFor(acceptance).message.replace(/^4/, '5'),
     }));
     await this.#parts.carrier.tell(from, octets, outcome);
@@ -185,14 +189,14 @@ export class Desk {
   }
 
   /** From a user, for anybody. The queue has it then, also what stays here. RFC 6409 */
-  async #submit(split: SplitMessage, { from, to, protocol }: Envelope, user: string): Promise<void> {
+  async #submit(split: SplitMessage, { from, to, protocol, wishes }: Envelope, user: string): Promise<void> {
     const { post, hostname, carrier } = this.#parts;
     if (!sameAddress(fromAddress(split.fields) ?? '', user)) throw REFUSED.otherFrom();
     const now = post.clock.now();
     const received = receivedField({ hostname, peer: undefined, protocol, now }, post.random);
     const missing = missingFields(split.fields, now, () => `${toHex(post.random.bytes(16))}@${hostname}`);
     const octets = Buffer.concat([received, ...split.fields.map((field) => field.octets), missing, split.rest]);
-    await carrier.send({ from, to, message: octets });
+    await carrier.send({ from, to, message: octets }, wishes);
   }
 
   /** Where mail for everybody's addresses goes. */

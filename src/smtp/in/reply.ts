@@ -12,6 +12,7 @@ export class Refusal extends Error {
 export const REFUSED = {
   stranger: () => new Refusal(530, '5.7.0 Log in first, over TLS'),
   sender: () => new Refusal(553, '5.1.7 That is no address'),
+  utf8: () => new Refusal(550, '5.6.7 Addresses and headers beyond ASCII (SMTPUTF8) are not taken here'), // RFC 6531 3.5
   otherSender: () => new Refusal(553, '5.7.1 Send from the address that you logged in with'),
   address: () => new Refusal(553, '5.1.3 That is no address'),
   unknown: () => new Refusal(550, '5.1.1 There is no such address here'),

@@ -5,10 +5,11 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { domainToASCII } from 'node:url';
-import type { SMTPServerSession } from 'smtp-server';
+import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
 import { messageOf } from '../../base/errors.ts';
 import type { Connection } from '../../net/connection.ts';
 import { FORWARD_SECRET, type TlsIdentity } from '../../net/tls-identity.ts';
+import { NO_WISHES, type Wishes, wishesShape } from '../out/wishes.ts';
 import type { Desk } from './desk.ts';
 import { REFUSED, Refusal } from './reply.ts';
 import type { Spool } from './spool.ts';
@@ -57,6 +58,7 @@ export class MailPort {
       authMethods: ['PLAIN', 'LOGIN'],
       disabledCommands: users ? CLOSED : [...CLOSED, 'AUTH'],
       hideSMTPUTF8: true,
+      hideDSN: !users, // a server before us then says itself that the mail was passed on (RFC 3461 5.2.2)
       maxCommandLength: MAX_COMMAND,
       disableReverseLookup: true,
       heloResponse: '%s',
@@ -78,7 +80,8 @@ export class MailPort {
           callback,
         );
       },
-      onMailFrom({ address }, session, callback) {
+      onMailFrom({ address, args }, session, callback) {
+        if (args !== false && 'SMTPUTF8' in args) return callback(REFUSED.utf8());
         if (users && userOf(session) === undefined) return callback(REFUSED.stranger());
         settle(desk().sender(spelled(address), userOf(session), peerOf(session)), callback);
       },
@@ -91,9 +94,12 @@ export class MailPort {
       },
       onData: (stream, session, callback) => {
         const { envelope, transmissionType: protocol } = session;
-        const to = new Set(envelope.rcptTo.map((recipient) => goesTo.get(recipient) ?? recipient.address));
+        const to = new Map(
+          envelope.rcptTo.map((recipient) => [goesTo.get(recipient) ?? recipient.address, recipient.dsn]),
+        );
         const from = envelope.mailFrom === false ? '' : spelled(envelope.mailFrom.address);
-        const about = { from, to: [...to], peer: peerOf(session), user: userOf(session), protocol };
+        const wishes = wishesOf(envelope.dsn, to);
+        const about = { from, to: [...to.keys()], peer: peerOf(session), user: userOf(session), protocol, wishes };
         const done = (async () => {
           const spooled = await spool.take(stream as Readable, this.#size);
           await desk().accept(spooled, about);
@@ -138,6 +144,18 @@ function spelled(address: string): string {
   const at = address.lastIndexOf('@') + 1;
   const domain = address.slice(at);
   return at === 0 || domain.startsWith('[') ? address : `${address.slice(0, at)}${domainToASCII(domain) || domain}`;
+}
+
+/** RFC 3461 4; what is too long to be passed on is left out. */
+function wishesOf(of: SMTPServerSession['envelope']['dsn'], to: ReadonlyMap<string, SMTPServerAddress['dsn']>): Wishes {
+  const recipients = Object.fromEntries(
+    [...to].flatMap(([address, dsn]) =>
+      dsn === undefined ? [] : [[address, { notify: dsn.notify, original: dsn.orcpt }] as const],
+    ),
+  );
+  const wishes = { ret: of?.ret ?? undefined, envelopeId: of?.envid ?? undefined, recipients };
+  const checked = wishesShape.safeParse(wishes);
+  return checked.success ? checked.data : NO_WISHES;
 }
 
 /** What is no Refusal is our own fault and the peer's business only in so far as it should come again. */

@@ -12,6 +12,7 @@ import { controls } from '../controls.ts';
 import { openGateway } from '../counter.ts';
 import { dkimKey, dkimRecord } from './dkim.ts';
 import { WaitingMail } from './waiting.ts';
+import { NO_WISHES } from './wishes.ts';
 
 const ALICE = `alice@${DOMAIN}`;
 const MESSAGE = Buffer.from(`From: ${ALICE}\nTo: x@there.test\nSubject: hello\n\nHello\n.\nthere\n`);
@@ -56,7 +57,7 @@ test('some now, some later, some never: each has its outcome, and the sender a n
   await using far = await openMailServer();
   far.answers.to.set('later@there.test', 451).set('never@there.test', 550);
   const world = { port: far.endpoint.port };
-  const settings = { private_hosts: true, retry_time: '2 d' };
+  const settings = { private_hosts: true, retry_time: '2 d', warn_after: '0 s' };
   await using gateway = await openTestGateway({ names: there, world, settings, clock });
   const to = ['now@there.test', 'later@there.test', 'never@there.test', `bob@${DOMAIN}`, `nobody@${DOMAIN}`];
   await gateway.post.outgoing.send({ from: ALICE, to, message: MESSAGE });
@@ -148,7 +149,12 @@ test('a message whose job a crash took gets it again; the operator may try, drop
   await using gateway = await openTestGateway({ names, world, settings: { private_hosts: true }, clock });
   const mail = new WaitingMail(gateway.post);
   await gateway.open.close(0);
-  const kept = await mail.keep({ from: ALICE, to: ['x@there.test'] }, MESSAGE, clock.now(), undefined);
+  const kept = await mail.keep(
+    { from: ALICE, to: ['x@there.test'], wishes: NO_WISHES },
+    MESSAGE,
+    clock.now(),
+    undefined,
+  );
   const house = { post: gateway.post, identity: gateway.identity, folder: gateway.post.folder, hostname: DOMAIN };
   far.answers.from = 451;
   const open = await openGateway(house, gateway.settings({}), world);

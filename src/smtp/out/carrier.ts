@@ -14,9 +14,10 @@ import type { RelayHost } from '../relay.ts';
 import { domainsOf, type SmtpSettings } from '../settings.ts';
 import { Couriers, MAX_ABREAST, type World } from './couriers.ts';
 import { type DkimKey, signMail } from './dkim.ts';
-import { type Undelivered, writeNotice } from './notice.ts';
+import { type Told, writeNotice } from './notice.ts';
 import { Suppression } from './suppression.ts';
 import { type Fate, type Progress, type Waiting, WaitingMail } from './waiting.ts';
+import { NO_WISHES, type Occasion, type Wishes, wantsToHear, wishesFor } from './wishes.ts';
 
 export const QUEUE = 'smtp/outgoing';
 const RETRY_WAITS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
@@ -25,6 +26,8 @@ const LEASE = 12 * HOUR;
 /** Messages under way at once; each waits for a place at its domains and holds nothing meanwhile. */
 const UNDER_WAY = 500;
 const MAX_RECIPIENTS = 1000;
+/** Octets of a message that may go back with a notice: its header at least. */
+const MAX_RETURNED = MAX_HEADER;
 
 export interface CarrierParts {
   readonly settings: SmtpSettings;
@@ -76,11 +79,13 @@ export class Carrier implements MailCarrier {
   async use(parts: CarrierParts): Promise<void> {
     await this.#waiting.prepare(parts.settings.queue_size);
     this.#parts = parts;
+    this.#couriers.close();
     this.#couriers = this.#makeCouriers();
   }
 
   async close(grace: number): Promise<void> {
     await this.#outbound.stop(grace);
+    this.#couriers.close();
   }
 
   isSuppressed(address: string): Promise<boolean> {
@@ -88,7 +93,7 @@ export class Carrier implements MailCarrier {
   }
 
   /** Throws PosternError `refused` for what can never go, and `full` when there is no room now. */
-  async send({ from, to, message, once }: Departure): Promise<void> {
+  async send({ from, to, message, once }: Departure, wishes = NO_WISHES): Promise<void> {
     const { settings, key } = this.#parts;
     const recipients = [...new Set(to.map(canonical))];
     if (from !== '') canonical(from);
@@ -101,19 +106,21 @@ export class Carrier implements MailCarrier {
     }
     const now = this.#post.clock.now();
     const signed = await signMail(octets, await key(), domainsOf(settings, this.#world.hostname), now);
-    const kept = await this.#waiting.keep({ from, to: recipients }, signed, now, once);
+    const kept = await this.#waiting.keep({ from, to: recipients, wishes }, signed, now, once);
     if (kept === 'full') throw new PosternError('full', 'too much mail waits to be sent');
     if (kept !== 'duplicate') await this.#outbound.push(kept.id, Buffer.alloc(0));
   }
 
-  /** Writes to a sender that his mail did not get to these; nobody is told when the sender is nobody. Durable when this resolves. */
-  async tell(sender: string, message: Buffer, failed: readonly Undelivered[], about?: Waiting): Promise<void> {
-    if (sender === '' || failed.length === 0) return;
+  /** Writes to a sender what became of his mail; nobody is told when the sender is nobody. Durable when this resolves. */
+  async tell(sender: string, message: Buffer, told: readonly Told[], about?: Waiting): Promise<void> {
+    if (sender === '' || told.length === 0) return;
     const { clock, random } = this.#post;
     const { hostname } = this.#world;
     const now = clock.now();
-    const notice = writeNotice({ sender, hostname, message, failed, since: about?.since ?? now, now }, random);
-    const once = about === undefined ? {} : { once: `notice ${about.id}` };
+    const { since = now, wishes = NO_WISHES } = about ?? {};
+    const until = since + this.#parts.settings.retry_time;
+    const notice = writeNotice({ sender, hostname, message, told, wishes, since, now, until }, random);
+    const once = about === undefined ? {} : { once: `notice ${told[0]?.action} ${about.id}` };
     await this.send({ from: '', to: [sender], message: notice, ...once });
   }
 
@@ -149,8 +156,11 @@ export class Carrier implements MailCarrier {
     if (mail === undefined) return { fate: 'done' }; // dropped, or a crash came between dropping it and finishing its job
     const before = await this.#waiting.progress(job.id);
     const fates: Record<string, Fate> = { ...before.fates };
-    const progress: Progress = { attempts: before.attempts + 1, fates };
-    const groups = inGroups(mail.to.filter((to) => (fates[to]?.state ?? 'waiting') === 'waiting'));
+    const progress: Progress = { ...before, attempts: before.attempts + 1, fates };
+    const groups = inGroups(
+      mail.to.filter((to) => (fates[to]?.state ?? 'waiting') === 'waiting'),
+      mail.wishes,
+    );
     let saved = Promise.resolve();
     const carried = await Promise.allSettled(
       groups.map(async ({ domain, to }) => {
@@ -167,7 +177,10 @@ export class Carrier implements MailCarrier {
     if (broken !== undefined) throw broken.reason;
     if (Object.values(fates).some(({ state }) => state === 'waiting')) {
       const wait = retryWait(this.#schedule, job.attempts + 1, this.#post.clock.now() - job.accepted);
-      if (wait !== undefined) return { fate: 'later' };
+      if (wait !== undefined) {
+        await this.#warn(mail, progress, wait);
+        return { fate: 'later' };
+      }
       for (const [to, fate] of Object.entries(fates)) {
         if (fate.state === 'waiting') fates[to] = { ...fate, state: 'failed', words: `${fate.words} (given up)` };
       }
@@ -187,24 +200,49 @@ export class Carrier implements MailCarrier {
     await this.#finish(mail, Object.fromEntries(given));
   }
 
-  /** Every recipient has its fate: the sender is told of the bad ones, then the message goes. */
+  /** Every recipient has its fate: the sender is told of what he wants to hear, then the message goes. */
   async #finish(mail: Waiting, fates: Readonly<Record<string, Fate>>): Promise<void> {
-    const failed = Object.entries(fates)
-      .filter(([, { state }]) => state === 'failed')
-      .map(([to, { words, status, server }]) => ({ to, words, status, server }));
-    if (failed.length > 0 && mail.from !== '') {
-      const head: Buffer[] = [];
-      const octets = await this.#waiting.octets(mail.id, Math.min(mail.size, MAX_HEADER));
-      for await (const chunk of octets?.chunks ?? []) head.push(chunk);
-      try {
-        await this.tell(mail.from, Buffer.concat(head), failed, mail);
-      } catch (error) {
-        if (!(error instanceof PosternError && error.code === 'refused')) throw error;
-        this.#post.log.warn('smtp.notice-refused', { reason: messageOf(error) });
-      }
-    }
+    await this.#tellAbout(mail, fates, 'failed', 'FAILURE');
+    await this.#tellAbout(mail, fates, 'delivered', 'SUCCESS');
     await this.#waiting.drop(mail.id);
   }
+
+  /** Once for each message: before the next try the sender would have waited longer than he should without a word. */
+  async #warn(mail: Waiting, progress: Progress, wait: number): Promise<void> {
+    const { warn_after: patience } = this.#parts.settings;
+    const next = this.#post.clock.now() + wait - mail.since;
+    if (progress.warned || patience === 0 || next <= patience) return;
+    await this.#tellAbout(mail, progress.fates, 'waiting', 'DELAY');
+    await this.#waiting.note(mail.id, { ...progress, warned: true });
+  }
+
+  async #tellAbout(
+    mail: Waiting,
+    fates: Readonly<Record<string, Fate>>,
+    state: Fate['state'],
+    occasion: Occasion,
+  ): Promise<void> {
+    const { wishes } = mail;
+    const told = Object.entries(fates)
+      .filter(([to, fate]) => fate.state === state && !fate.tells && wantsToHear(wishes, to, occasion))
+      .map(([to, fate]): Told => ({ to, ...fate, action: actionOf(fate) }));
+    if (told.length === 0 || mail.from === '') return;
+    const head: Buffer[] = [];
+    const octets = await this.#waiting.octets(mail.id, Math.min(mail.size, MAX_RETURNED));
+    for await (const chunk of octets?.chunks ?? []) head.push(chunk);
+    try {
+      const about = mail.size > MAX_RETURNED ? { ...mail, wishes: { ...wishes, ret: 'HDRS' as const } } : mail;
+      await this.tell(mail.from, Buffer.concat(head), told, about);
+    } catch (error) {
+      if (!(error instanceof PosternError && error.code === 'refused')) throw error;
+      this.#post.log.warn('smtp.notice-refused', { reason: messageOf(error) });
+    }
+  }
+}
+
+function actionOf({ state, server }: Fate): Told['action'] {
+  if (state === 'delivered') return server === undefined ? 'delivered' : 'relayed';
+  return state === 'failed' ? 'failed' : 'delayed';
 }
 
 function canonical(address: string): string {
@@ -213,12 +251,17 @@ function canonical(address: string): string {
   return formatMailAddress(parsed);
 }
 
-/** By domain, and no more at once than any server takes. */
-function inGroups(to: readonly string[]): { domain: string; to: string[] }[] {
+/** By domain and by what the sender wants to hear, which a server is told once for all; no more at once than any server takes. */
+function inGroups(to: readonly string[], wishes: Wishes): { domain: string; to: string[] }[] {
   const groups: { domain: string; to: string[] }[] = [];
-  for (const [domain = '', members = []] of Map.groupBy(to, (address) => address.slice(address.lastIndexOf('@') + 1))) {
+  const kindOf = (address: string) => JSON.stringify([domainOf(address), wishesFor(wishes, address)]);
+  for (const members of Map.groupBy(to, kindOf).values()) {
     for (let at = 0; at < members.length; at += MAX_ABREAST)
-      groups.push({ domain, to: members.slice(at, at + MAX_ABREAST) });
+      groups.push({ domain: domainOf(members[0] ?? ''), to: members.slice(at, at + MAX_ABREAST) });
   }
   return groups;
+}
+
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1);
 }

@@ -9,13 +9,15 @@ import { HOUR, MINUTE } from '../../base/time.ts';
 import { formatEndpoint, isLoopback } from '../../net/endpoint.ts';
 import type { Post } from '../../post/post.ts';
 import { SmtpRelayError } from '../errors.ts';
-import { type RelayHost, type RelayRequest, relayMail } from '../relay.ts';
+import { type Relayed, type RelayHost, type RelayMail, RelaySession } from '../relay.ts';
 import type { SmtpSettings } from '../settings.ts';
 import { matchesTlsa, type TlsaLookup } from './dane.ts';
+import { IdleSessions } from './idle-sessions.ts';
 import { routeTo, type Server } from './routes.ts';
 import { type FetchText, NO_POLICY, type Policy, PolicyDesk } from './sts.ts';
 import type { Suppression } from './suppression.ts';
 import type { Fate, Waiting, WaitingMail } from './waiting.ts';
+import { wishesFor } from './wishes.ts';
 
 /** Recipients in one conversation; RFC 5321 4.5.3.1.8 lets any server take so many. */
 export const MAX_ABREAST = 100;
@@ -56,12 +58,19 @@ export class Couriers {
   readonly #policies: PolicyDesk;
   readonly #connections: Slots;
   readonly #perDomain = new Recent<string, Slots>(MAX_RESTING);
+  readonly #idle: IdleSessions;
   readonly #restsUntil = new Recent<string, { until: number; words: string }>(MAX_RESTING);
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
     this.#policies = new PolicyDesk(parts.post, parts.world.fetch);
     this.#connections = new Slots(parts.settings.sending);
+    this.#idle = new IdleSessions(parts.post.clock);
+  }
+
+  /** Ends the conversations in which nothing is under way. */
+  close(): void {
+    this.#idle.close();
   }
 
   /** `to` are addresses of `domain`, 100 at most. Rejects only when `signal` is aborted. */
@@ -90,7 +99,7 @@ export class Couriers {
   async #handOver({ id, from }: Waiting, to: string): Promise<Fate> {
     const { post, waiting: mail } = this.#parts;
     const octets = await mail.octets(id);
-    if (octets === undefined) return { state: 'delivered', words: 'it was dropped meanwhile' };
+    if (octets === undefined) return { state: 'delivered', words: 'it was dropped meanwhile', tells: true };
     const chunks: Buffer[] = [];
     for await (const chunk of octets.chunks) chunks.push(chunk);
     const once = createHash('sha256').update(id).update('\0').update(to).digest();
@@ -172,25 +181,14 @@ export class Couriers {
     hosts: readonly { name: string; relay: RelayHost }[],
     signal: AbortSignal,
   ): Promise<Fates | string> {
-    const { post, world, waiting: store } = this.#parts;
     let words = 'No server answered';
     for (const { name, relay } of hosts) {
-      const octets = await store.octets(mail.id);
-      if (octets === undefined) return all(to, { state: 'delivered', words: 'it was dropped meanwhile' });
-      const { size, eightBit, from } = mail;
-      const request: RelayRequest = {
-        relay,
-        hostname: world.hostname,
-        from,
-        to,
-        message: { size, eightBit, chunks: octets.chunks },
-        clock: post.clock,
-        timeout: CONVERSATION,
-        signal,
-      };
       try {
-        const { refused } = await relayMail(request);
-        const fates = new Map(all(to, { state: 'delivered', words: 'accepted', server: name }));
+        const relayed = await this.#handTo(relay, mail, to, signal);
+        if (relayed === undefined)
+          return all(to, { state: 'delivered', words: 'it was dropped meanwhile', tells: true });
+        const { refused, tells } = relayed;
+        const fates = new Map(all(to, { state: 'delivered', words: 'accepted', server: name, tells }));
         for (const { to: recipient, code, text } of refused) {
           fates.set(recipient, { state: code >= PERMANENT ? 'failed' : 'waiting', words: text, server: name });
         }
@@ -203,6 +201,53 @@ export class Couriers {
     }
     return words;
   }
+
+  /** In a conversation that is under way, else in a new one; undefined when the message is not there any more. Throws SmtpRelayError. */
+  async #handTo(
+    relay: RelayHost,
+    mail: Waiting,
+    to: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Relayed | undefined> {
+    const { post, world } = this.#parts;
+    const idle = this.#idle.take(relay);
+    if (idle !== undefined) {
+      try {
+        return await this.#sendIn(idle, relay, mail, to, signal);
+      } catch (error) {
+        // It may have ended while nobody spoke.
+        if (signal.aborted || !(error instanceof SmtpRelayError && error.code === 'later')) throw error;
+      }
+    }
+    const { hostname } = world;
+    const way = { relay, hostname, clock: post.clock, timeout: CONVERSATION, signal };
+    return this.#sendIn(await RelaySession.open(way), relay, mail, to, signal);
+  }
+
+  async #sendIn(
+    session: RelaySession,
+    relay: RelayHost,
+    mail: Waiting,
+    to: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Relayed | undefined> {
+    try {
+      const octets = await this.#parts.waiting.octets(mail.id);
+      if (octets === undefined) return undefined;
+      const { size, eightBit, from } = mail;
+      const notify = dsnOf(mail, to);
+      const request: RelayMail = { from, to, message: { size, eightBit, chunks: octets.chunks }, notify };
+      return await session.send(request, signal);
+    } finally {
+      this.#idle.give(relay, session);
+    }
+  }
+}
+
+/** `to` are alike in this. */
+function dsnOf({ wishes }: Waiting, to: readonly string[]): NonNullable<RelayMail['notify']> {
+  const { notify, original } = wishesFor(wishes, to[0] ?? '');
+  return { ret: wishes.ret, envid: wishes.envelopeId, notify, orcpt: original };
 }
 
 /** A smart host without TLS is one on this machine. */

@@ -7,6 +7,7 @@ import { DAY } from '../../base/time.ts';
 import type { Post } from '../../post/post.ts';
 import type { Message, Page } from '../../store/messages.ts';
 import type { MessageOctets } from '../../store/store.ts';
+import { NO_WISHES, type Wishes, wishesShape } from './wishes.ts';
 
 const MAILBOX = 'smtp/(outgoing)';
 const MAX_WAITING = 1_000_000;
@@ -14,7 +15,12 @@ const PAGE = 500;
 /** How long a departure's key is remembered: longer than any caller repeats itself. */
 const ONCE = 30 * DAY;
 
-const headShape = z.object({ from: z.string(), to: z.array(z.string()), eightBit: z.boolean() });
+const headShape = z.object({
+  from: z.string(),
+  to: z.array(z.string()),
+  eightBit: z.boolean(),
+  wishes: wishesShape.default(NO_WISHES),
+});
 
 const fateShape = z.object({
   state: z.enum(['waiting', 'delivered', 'failed']),
@@ -24,11 +30,18 @@ const fateShape = z.object({
   status: z.string().optional(),
   /** Which server said so. */
   server: z.string().optional(),
+  /** That server tells the sender of a success itself, if he wants to hear of it. */
+  tells: z.boolean().optional(),
 });
 
 export type Fate = z.infer<typeof fateShape>;
 
-const progressShape = z.object({ attempts: z.number(), fates: z.record(z.string(), fateShape) });
+const progressShape = z.object({
+  attempts: z.number(),
+  fates: z.record(z.string(), fateShape),
+  /** The sender knows that it takes long. */
+  warned: z.boolean().optional(),
+});
 
 /** What became of each recipient so far; who is not in it has not been tried. */
 export type Progress = z.infer<typeof progressShape>;
@@ -41,6 +54,7 @@ export interface Waiting {
   /** When it was accepted. */
   readonly since: number;
   readonly eightBit: boolean;
+  readonly wishes: Wishes;
 }
 
 export class WaitingMail {
@@ -59,12 +73,12 @@ export class WaitingMail {
 
   /** Durable when this resolves. The message's id, or why there is none. */
   async keep(
-    { from, to }: Pick<Waiting, 'from' | 'to'>,
+    { from, to, wishes }: Pick<Waiting, 'from' | 'to' | 'wishes'>,
     message: Uint8Array,
     now: number,
     once: string | undefined,
   ): Promise<{ readonly id: string } | 'duplicate' | 'full'> {
-    const head = { from, to, eightBit: message.some((octet) => octet > 0x7f) };
+    const head = { from, to, eightBit: message.some((octet) => octet > 0x7f), wishes };
     const kept = await this.#store.messages.append(MAILBOX, {
       body: message,
       arrived: now,
