@@ -5,13 +5,15 @@ import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { systemRandom } from '../../src/base/random.ts';
 import { systemClock } from '../../src/base/time.ts';
+import { runPostern } from '../../src/cli/program.ts';
 import { ServerDescriptor } from '../../src/mixminion/directory/descriptor.ts';
 import { Directory } from '../../src/mixminion/directory/directory.ts';
 import { downloadDirectory } from '../../src/mixminion/directory/download.ts';
 import { publishDescriptor } from '../../src/mixminion/directory/publish.ts';
 import { identityOf } from '../support/authorities.ts';
+import { overhear } from '../support/client.ts';
 import { fieldsOf } from '../support/mixminion-directory.ts';
-import { makeDataFolder, postern, startOffice } from '../support/office.ts';
+import { makeDataFolder, startOffice } from '../support/office.ts';
 
 const DAY = 86_400_000;
 
@@ -36,11 +38,12 @@ test('announced, approved, listed, and still there after a restart', async () =>
   const port = await freePort();
   const config = `[directory]\nlisten = ["127.0.0.1:${port}"]`;
   await using folder = await makeDataFolder(config);
-  const ask = async (...args: string[]) => {
-    const { code, out, err } = await postern('directory', ...args, '--data', folder.path, '--json');
-    if (code !== 0) throw new Error(err);
-    return JSON.parse(out);
+  const run = async (...args: string[]) => {
+    const { status, out, err } = await overhear(() => runPostern(['directory', ...args, '--data', folder.path]));
+    if (status !== 0) throw new Error(err);
+    return out;
   };
+  const ask = async (...args: string[]) => JSON.parse(await run(...args, '--json'));
   let office = await startOffice(folder.path, '--only', 'directory');
   const base = `http://127.0.0.1:${port}/`;
   const text = announcement();
@@ -48,8 +51,7 @@ test('announced, approved, listed, and still there after a restart', async () =>
   expect(await ask('pending')).toMatchObject([{ nickname: 'Amber', standing: 'pending' }]);
   expect(await ask('approve', 'amber')).toMatchObject({ vote: 'yes', nickname: 'Amber' });
   expect((await publishDescriptor(`${base}upload`, text)).message).toBe('Accepted.');
-  const renewed = await postern('directory', 'renew', '--data', folder.path);
-  expect(renewed).toMatchObject({ code: 0, out: expect.stringContaining('made anew') });
+  expect(await run('renew')).toContain('made anew');
 
   const { fingerprint } = await ask('status');
   const knownServers = [{ name: 'here', url: base, fingerprint }];
