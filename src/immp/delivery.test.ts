@@ -1,9 +1,12 @@
 // DELIVER, DATA and DONE, and what arrives of them.
 
+import { randomBytes } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ImmpTypist, openImmpRoom, type TestRoom } from '../../test/support/immp.ts';
 import { openTestPost, type TestPost } from '../../test/support/post.ts';
 import { DAY, VirtualClock } from '../base/time.ts';
+import { parseReply } from './wire/reply.ts';
+import { frame } from './wire/texts.ts';
 
 const UUID = '33af50bc-4841-4426-b27f-793186b52171';
 const ANY_UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
@@ -170,6 +173,25 @@ describe('a delivery', () => {
     expect(squeezed?.equals(plain)).toBe(true);
     const [json] = await bob.json(`FETCH /inbox#${UUID} +JSON`);
     expect(json?.['parts']).toMatchObject([{ data: 'hello' }, { name: 'big', length: 700_000, data: null }]);
+  });
+
+  // spec: immp 2.11
+  test('that comes compressed tells by its length nothing of the one before', async () => {
+    const bob = open('bob');
+    await bob.ask('SET COMPRESSION=GZIP');
+    const squeezed = async (line: string) => {
+      await bob.type(`${line}\n`);
+      for (let octets = 0; ; ) {
+        const read = frame.read(parseReply(Buffer.from((await bob.line()) ?? '')).text);
+        if (read === undefined || read.kind === 'total') return octets;
+        if (read.kind === 'length') octets += (await bob.connection.block(read.octets, DAY)).length;
+      }
+    };
+    const secret = randomBytes(8000).toString('hex');
+    await alice.deliver('bob@b.com', secret);
+    const alone = await squeezed('FETCH /inbox');
+    await alice.deliver('bob@b.com', secret);
+    expect(await squeezed('FETCH /inbox')).toBeGreaterThan(1.9 * alone);
   });
 
   test('has an envelope of its own, which may not name another sender', async () => {

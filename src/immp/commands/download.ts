@@ -2,7 +2,7 @@
 // spec: immp 2.9, 2.11
 
 import { createHash } from 'node:crypto';
-import { createGzip, type Gzip } from 'node:zlib';
+import { constants, createGzip, type Gzip } from 'node:zlib';
 import { toHex } from '../../base/bytes.ts';
 import type { Answers } from '../session.ts';
 import { frame, MAX_FRAME } from '../wire/texts.ts';
@@ -84,8 +84,9 @@ class Squeezer {
     return this.#taken();
   }
 
+  /** What follows refers to nothing before it: the length of one message tells nothing of what another says. */
   async flush(): Promise<Buffer> {
-    await new Promise<void>((resolve) => this.#gzip.flush(resolve));
+    await new Promise<void>((resolve) => this.#gzip.flush(constants.Z_FULL_FLUSH, resolve));
     return this.#taken();
   }
 
