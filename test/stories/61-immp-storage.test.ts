@@ -8,10 +8,14 @@ import { deliver } from '../../src/immp/client/deliver.ts';
 import { logIn } from '../../src/immp/client/log-in.ts';
 import { ImmpSession } from '../../src/immp/client/session.ts';
 import { dialPlain } from '../../src/net/dial.ts';
+import { counters } from '../../src/office/counters.ts';
+import { dataFolderAt } from '../../src/office/data-folder.ts';
+import { makeOffice, openOffice } from '../../src/office/office.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 import { type Client, openClient, overhear } from '../support/client.ts';
 import { PASSWORD } from '../support/immp.ts';
 import { type ImmpOffice, openImmpOffice } from '../support/immp-office.ts';
-import { makeDataFolder, startOffice } from '../support/office.ts';
+import { makeDataFolder } from '../support/office.ts';
 
 let office: ImmpOffice;
 let alice: Client;
@@ -112,31 +116,42 @@ test('whoever watches sees what arrives, and a program of his is told', async ()
 
 test('an operator makes accounts while the office runs and while it does not', async () => {
   await using stack = new AsyncDisposableStack();
-  const folder = stack.use(await makeDataFolder('[immp]\ndomain = "example.net"\n'));
+  const config = '[immp]\ndomain = "example.net"\nscrypt_n = 16384\n[log]\nfile = "log"\n';
+  const folder = dataFolderAt(stack.use(await makeDataFolder(config)).path);
   process.env['POSTERN_NEW_PASSWORD'] = PASSWORD;
   const operator = async (...args: string[]): Promise<string> => {
     const { status, out, err } = await overhear(() => runPostern(['immp', 'account', ...args, '--data', folder.path]));
     if (status !== 0) throw new Error(err);
     return out;
   };
-  const running = await startOffice(folder.path);
+  await makeOffice(folder, counters);
+  const running = await openOffice({
+    ...{ folder, counters, only: ['immp'] },
+    openStore: (file) => openSqliteStore({ file }),
+  });
+  stack.defer(() => running.close());
   expect(await operator('add', 'carol', '--quota', '5 MiB')).toBe('made carol@example.net\n');
   await expect(operator('add', 'carol')).rejects.toThrow('there is a mailbox');
   const carol = stack.use(await openClient('immp'));
-  await carol.run('login', 'carol@example.net', '--server', `127.0.0.1:${running.port('IMMP')}`);
+  await carol.run('login', 'carol@example.net', '--server', `127.0.0.1:${running.listening[0]?.at.port}`);
   await carol.run('send', 'carol@example.net', 'A note to myself.');
-  expect(await running.end('SIGTERM')).toBe(0);
-
   await operator('add', 'dave');
   await operator('share', 'sales', '--owner', 'dave');
   expect(await operator('member', 'sales', 'carol', '--as', 'c')).toContain('sales/c@example.net');
   await operator('link', 'dave', 'carol');
-  await operator('quota', 'dave', '1 GiB');
-  expect(await operator('list')).toMatch(/carol@example\.net +1 +\d+ B +5 MiB\n/);
-  expect(await operator('list')).toMatch(/sales@example\.net +0 +0 B +1 GiB +c\n/);
+  expect(await operator('list')).toMatch(/dave@example\.net +0 +0 B +1 GiB +carol@example.net\n/);
+  await operator('quota', 'dave', '2 GiB');
   await operator('leave', 'sales', 'c');
   await operator('unlink', 'dave', 'carol');
   await operator('passwd', 'dave');
+  expect(await operator('waiting')).toBe('nothing waits\n');
+  await running.close();
+
+  await operator('add', 'erin');
+  const list = await operator('list');
+  expect(list).toMatch(/carol@example\.net +1 +\d+ B +5 MiB\n/);
+  expect(list).toMatch(/dave@example\.net +0 +0 B +2 GiB\n/);
+  expect(list).toMatch(/erin@example\.net +0 +0 B +1 GiB\n/);
   await operator('remove', 'carol');
   await expect(operator('remove', 'carol')).rejects.toThrow('no mailbox');
 }, 60_000);
