@@ -136,6 +136,7 @@ describe('postern serve', () => {
     const [, at = ''] = /SmallMail {2,}(\S+) {2,}TLS/.exec(page) ?? [];
     const [, serverKey = ''] = /server key +([0-9a-f]{64})/.exec(page) ?? [];
     expect(page).toContain(folder().path);
+    expect(page).toContain('npx postern ima account add alice@localhost');
     const connection = await visit({ listening: [{ at, counter: 'SmallMail' }], serverKey } as unknown as Served);
     expect(await reply(connection)).toMatch(/^ERR/);
     const asked = performance.now();

@@ -39,7 +39,10 @@ export async function answerQuestion(
   if (control === undefined) {
     const near = nearest(name, Object.keys(asked.controls));
     throw new OfficeError('control', `${counter} does not know the command ${name}`, {
-      remedy: near === undefined ? 'some can be asked only while the office is open' : `did you mean ${near}?`,
+      remedy:
+        near === undefined
+          ? 'some can be asked only while the office is open, and what they are about is switched on in its configuration'
+          : `did you mean ${near}?`,
     });
   }
   return control.run(asked.desk, checked(control.argument, argument));

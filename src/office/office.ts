@@ -192,7 +192,9 @@ export async function openOffice(options: OfficeOptions): Promise<Office> {
     },
     health: page?.at,
     post,
-    firstSteps: rooms.flatMap(({ counter }) => counter.firstSteps ?? []),
+    firstSteps: rooms.flatMap(({ counter }) =>
+      (counter.firstSteps ?? []).map((step) => step.replaceAll('HOST', started.office.name)),
+    ),
     reload,
     close() {
       closed ??= turn.then(async () => {

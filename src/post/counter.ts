@@ -14,7 +14,7 @@ export interface Counter<Settings> {
   readonly title: string;
   /** Every key has a default and a description, from which the configuration file is written. */
   readonly settings: z.ZodType<Settings>;
-  /** Whole command lines for somebody who meets it for the first time, in the order to try them. */
+  /** Whole command lines for somebody who meets it for the first time, in the order to try them. HOST is the office's name. */
   readonly firstSteps?: readonly string[];
   /** Its chapter of the demo, loaded when it is told. */
   chapter?(): Promise<Chapter>;
