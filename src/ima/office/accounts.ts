@@ -78,6 +78,11 @@ export class Accounts implements Users {
     await rm(user.mailbox, { recursive: true, force: true });
   }
 
+  /** Where each has its mail. */
+  async mailboxes(): Promise<{ address: string; path: string }[]> {
+    return (await this.list()).map((address) => ({ address, path: mailboxPath(this.#mailboxes, address) }));
+  }
+
   /** In order. */
   list(): Promise<string[]> {
     return this.#post.store.documents.list(OWNER);

@@ -96,6 +96,7 @@ export class ImaOffice {
       (letter, say) => office.#sendNow(letter, say),
     );
     office.#queue.start();
+    office.mirror.follow(() => office.accounts.mailboxes(), office.#stop.signal);
     return office;
   }
 
