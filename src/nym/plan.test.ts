@@ -13,14 +13,14 @@ const set = (mails: readonly HeldMail[], change: Partial<HeldSet> = {}): HeldSet
   return { oldest: now - 7 * HOUR, octets: 2000, requested: false, mails, ...change };
 };
 const held = (change: Partial<Holdings<HeldMail, HeldSet>>): Holdings<HeldMail, HeldSet> => {
-  return { mails: [], sets: [], stock: 20, spentToday: 0, ...change };
+  return { mails: [], sets: [], stock: 20, spentToday: 0, answers: false, ...change };
 };
 
 // spec: mixminion-nym 4.5
 describe('what is sent, and when', () => {
   test('light load: every mail that waited long enough, in full, several in a packet, and no synopses', () => {
     const mails = [mail({ octets: 9000 }), mail({ octets: 9000 }), mail({ received: now - HOUR })];
-    const plan = planSending(held({ mails, sets: [set(mails)] }), DEFAULT_POLICY, now);
+    const plan = planSending(held({ mails, sets: [set(mails.slice(0, 2))] }), DEFAULT_POLICY, now);
     expect(plan).toEqual({ mails: mails.slice(0, 2), sets: [], packets: 1, unasked: 1 });
   });
 
@@ -47,6 +47,35 @@ describe('what is sent, and when', () => {
     expect(planSending(held({ mails, sets, stock: 2 }), policy, now)).toMatchObject({ sets: [] });
   });
 
+  describe('what is not due rides along', () => {
+    const young = (octets: number) => mail({ received: now - HOUR, octets });
+
+    test('in the packet of an answer, the oldest first, and takes none of its own', () => {
+      const mails = [young(9000), young(9000), young(ROOM), young(10)];
+      const sets = [set(mails, { oldest: now - HOUR })];
+      const plan = planSending(held({ mails, sets, answers: true, spentToday: 20 }), DEFAULT_POLICY, now);
+      expect(plan).toEqual({ mails: mails.slice(0, 2), sets, packets: 1, unasked: 0 });
+      const few = mails.slice(0, 2);
+      const all = planSending(held({ mails: few, sets: [set(few)], answers: true }), DEFAULT_POLICY, now);
+      expect(all).toEqual({ mails: few, sets: [], packets: 1, unasked: 0 });
+    });
+
+    test('beside what is due, and not without a message that goes anyway', () => {
+      const mails = [mail({ octets: 9000 }), young(9000)];
+      expect(planSending(held({ mails }), DEFAULT_POLICY, now)).toMatchObject({ mails, packets: 1, unasked: 1 });
+      expect(planSending(held({ mails: [young(10)] }), DEFAULT_POLICY, now)).toMatchObject({ mails: [], packets: 0 });
+      expect(planSending(held({ mails: [young(10)], answers: true, stock: 0 }), DEFAULT_POLICY, now).mails).toEqual([]);
+    });
+
+    test('unless its holder wants it to wait until he asks', () => {
+      const policy = { ...DEFAULT_POLICY, sendMsgAfter: Number.POSITIVE_INFINITY };
+      const mails = [young(10)];
+      const sets = [set(mails, { oldest: now - HOUR })];
+      expect(planSending(held({ mails, answers: true }), policy, now).mails).toEqual([]);
+      expect(planSending(held({ mails, sets, answers: true }), policy, now)).toMatchObject({ mails: [], sets: [] });
+    });
+  });
+
   test('without reply blocks nothing goes', () => {
     const mails = [mail(), mail({ requested: true })];
     const nothing = { mails: [], sets: [], packets: 0, unasked: 0 };
@@ -67,6 +96,7 @@ describe('what is sent, and when', () => {
       asked: fc.boolean(),
       stock: fc.integer({ min: 0, max: 40 }),
       spentToday: fc.integer({ min: 0, max: 25 }),
+      answers: fc.boolean(),
     });
     fc.assert(
       fc.property(anything, ({ mails, cut, asked, ...rest }) => {

@@ -29,6 +29,8 @@ export interface Holdings<Mail extends HeldMail, Synopses extends HeldSet<Mail>>
   readonly stock: number;
   /** Reply blocks spent today on what nobody asked for. */
   readonly spentToday: number;
+  /** A message goes out now in any case, since an answer is owed. */
+  readonly answers: boolean;
 }
 
 export interface Plan<Mail, Synopses> {
@@ -45,7 +47,8 @@ const SYNOPSIS_RESERVE = 2;
 
 /**
  * What to send now. What was asked for may use all reply blocks; the rest leaves the reserve and keeps to the day's allowance.
- * First something about every mail that is due, then as many in full as fit; when all fit, all go in full.
+ * First something about every mail that is due, then as many in full as fit; when all fit, all go in full. What is left of room in
+ * messages that go out anyway is filled with what is not due yet.
  */
 export function planSending<Mail extends HeldMail, Synopses extends HeldSet<Mail>>(
   holdings: Holdings<Mail, Synopses>,
@@ -75,8 +78,30 @@ export function planSending<Mail extends HeldMail, Synopses extends HeldSet<Mail
   const useful = allFit
     ? chosen
     : chosen.withoutSets((set) => !set.requested && set.mails.every((mail) => chosen.mails.includes(mail)));
+  const unasked = useful.packets - asked.packets;
+  rideAlong(useful, holdings, policy);
   const { mails, sets, packets } = useful;
-  return { mails, sets, packets, unasked: packets - asked.packets };
+  return { mails, sets, packets, unasked };
+}
+
+/**
+ * Adds what takes no more packets than go out anyway, by the same rule: all mails in full when they fit; else something about each, then
+ * mails. The oldest goes first or nothing does, and never what is not to be sent by itself.   spec: mixminion-nym 4.5
+ */
+function rideAlong<Mail extends HeldMail, Synopses extends HeldSet<Mail>>(
+  chosen: Choice<Mail, Synopses>,
+  { mails, sets, stock, answers }: Holdings<Mail, Synopses>,
+  { sendMsgAfter, sendSummaryAfter }: Policy,
+): void {
+  const room = Math.max(chosen.packets, answers && stock > 0 ? 1 : 0);
+  const others = Number.isFinite(sendMsgAfter) ? mails.filter((mail) => !chosen.mails.includes(mail)) : [];
+  const whole = chosen.copy();
+  const allFit = others.every((mail) => whole.takeMail(mail, room));
+  if (!allFit && Number.isFinite(sendSummaryAfter)) {
+    const untold = sets.filter((set) => !chosen.sets.includes(set) && set.mails.length > 0);
+    untold.every((set) => set.mails.every((mail) => chosen.mails.includes(mail)) || chosen.takeSet(set, room));
+  }
+  others.every((mail) => chosen.takeMail(mail, room));
 }
 
 /** Things chosen one by one, as long as the reply blocks for all of them suffice. */

@@ -13,6 +13,8 @@ import { encodeMessage } from '../../src/mixminion/payload/encode.ts';
 import { parsePayload } from '../../src/mixminion/payload/payload.ts';
 import { NymFolder } from '../../src/nym/holder/folder.ts';
 import { type HolderParts, Nymholder } from '../../src/nym/holder/holder.ts';
+import { readHolderMessage } from '../../src/nym/messages/to-holder.ts';
+import { readServerMessage } from '../../src/nym/messages/to-server.ts';
 import type { Limits } from '../../src/nym/server/desk.ts';
 import { chanceOf } from '../simulation/chance.ts';
 import { readyKeys } from './mixminion-keys.ts';
@@ -27,6 +29,10 @@ export interface MixedNyms extends AsyncDisposable {
   readonly on: TestNymserver;
   /** How likely a packet is lost, either way. */
   loss: number;
+  /** While it is set, the first message of each kind is lost, either way: those of one kind have the same commands. */
+  losesFirst: boolean;
+  /** The kinds of which one was lost so, such as `POLICY` or `CREATE NEWPK SURB`. */
+  readonly kindsLost: ReadonlySet<string>;
   /** While it is set, nothing arrives anywhere; afterwards what was sent then does. */
   outage: boolean;
   /** While it is set, no nymholder looks at anything. */
@@ -57,6 +63,7 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
   const owners = new Map<string, { readonly label: string; readonly inbox: Buffer[] }>();
   const used = new Set<string>();
   const breaches: string[] = [];
+  const kindsLost = new Set<string>();
   const packets = { toServer: 0, toHolders: 0, lost: 0 };
   let underWay: OnItsWay[] = [];
   const nextKey = readyKeys();
@@ -65,8 +72,11 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
   const travel = (arrive: OnItsWay['arrive']) => {
     underWay.push({ at: on.clock.now() + chance.between(SHORTEST, LONGEST), arrive });
   };
-  const isLost = () => {
-    const lost = chance.happens(mixed.loss);
+  const isLost = (words: ReadonlySet<string>) => {
+    const kind = [...words].sort().join(' ');
+    const first = mixed.losesFirst && !kindsLost.has(kind);
+    if (first) kindsLost.add(kind);
+    const lost = chance.happens(mixed.loss) || first;
     if (lost) packets.lost += 1;
     return lost;
   };
@@ -74,6 +84,7 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
   const on = await openTestNymserver(limits, async (message, surbs) => {
     const payloads = encodeMessage(Buffer.concat([Buffer.from('\n'), message]), { overhead: 0, random: systemRandom });
     const labels = new Set<string>();
+    const words = new Set(readHolderMessage(message).map(({ word }) => word));
     let arrived = 0;
     for (const [place] of payloads.entries()) {
       const digest = surbs[place] && surbDigest(surbs[place]);
@@ -81,7 +92,7 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
       used.add(digest ?? '');
       labels.add(owners.get(digest ?? '')?.label ?? 'nobody');
       packets.toHolders += 1;
-      if (!isLost()) arrived += 1;
+      if (!isLost(words)) arrived += 1;
     }
     if (labels.size !== 1) breaches.push(`one message went to ${[...labels].join(' and ')}`);
     const [first] = payloads;
@@ -90,6 +101,13 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
     const inbox = owners.get(surbs[0] ? surbDigest(surbs[0]) : '')?.inbox;
     if (arrived >= needed) travel(async () => inbox?.push(message));
   });
+
+  const tells = (message: Buffer, { record }: Nymholder, label: string) => {
+    for (const name of [record.label, record.nym ?? record.label, ...record.mails.map(({ id }) => id)]) {
+      const octets = /^[0-9a-f]{40}$/.test(name) ? Buffer.from(name, 'hex') : Buffer.from(name);
+      if (message.includes(octets)) breaches.push(`a message of ${label} tells of ${record.label}`);
+    }
+  };
 
   const partsOf = async (label: string, inbox: Buffer[]): Promise<HolderParts> => ({
     folder: await NymFolder.open(join(folder, label)),
@@ -108,7 +126,9 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
       },
       send: async (message) => {
         packets.toServer += 1;
-        if (!isLost()) travel(() => on.server.control(message));
+        const { commands } = readServerMessage(message);
+        for (const other of holders) if (other.holder.record.label !== label) tells(message, other.holder, label);
+        if (!isLost(new Set(commands.map(({ word }) => word)))) travel(() => on.server.control(message));
       },
     },
   });
@@ -116,6 +136,8 @@ export async function openMixedNyms(seed: number, limits: Partial<Limits> = {}):
   const mixed: MixedNyms = {
     on,
     loss: 0,
+    losesFirst: false,
+    kindsLost,
     outage: false,
     away: false,
     breaches,

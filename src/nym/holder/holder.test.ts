@@ -95,6 +95,51 @@ describe('a nymholder', () => {
   });
 });
 
+// spec: mixminion-nym 10
+test('two nyms of one person never say a word of each other', async () => {
+  await using mixed = await openMixedNyms(5);
+  const nyms = [await mixed.holder('nightingale'), await mixed.holder('persephone')] as const;
+  await mixed.pass(3 * DAY);
+  for (const nym of nyms) {
+    expect(nym.record.phase).toBe('open');
+    expect(await mixed.mail(nym.record.nym ?? '', 'hello')).toBe('stored');
+    await nym.send(letter('good day'));
+    await nym.fetchSummaries();
+  }
+  await mixed.pass(4 * DAY);
+  expect(nyms.map(subjects)).toEqual([['hello'], ['hello']]);
+  expect(mixed.on.mails).toHaveLength(2);
+  expect(mixed.breaches).toEqual([]);
+});
+
+test('the first message of each kind is lost, either way, and all heals', async () => {
+  await using mixed = await openMixedNyms(21, { recipientsPerDay: 1 });
+  mixed.losesFirst = true;
+  const alice = await opened(mixed);
+  await mixed.mail('alice', 'small');
+  await mixed.mail('alice', 'large', 200_000);
+  await alice.send(letter('one'));
+  await alice.send({ ...letter('too many'), to: ['a@example.org', 'b@example.org'] });
+  await alice.setPolicy('SendMsgAfter', '60');
+  await alice.rotate('both');
+  await alice.fetchSummaries();
+  for (let days = 0; days < 40 && subjects(alice).length < 2; days += 1) {
+    await mixed.pass(DAY);
+    await alice.fetch(alice.mails.filter(({ state }) => state === 'synopsis').map(({ number }) => number));
+  }
+  await mixed.pass(14 * DAY);
+  expect(subjects(alice).toSorted()).toEqual(['large', 'small']);
+  expect(alice.record).toMatchObject({ outstanding: [], changes: [], keys: { identity: 2, encryption: 2 } });
+  expect((await mixed.on.post.store.mailboxes.get('nym/alice'))?.used.messages).toBe(0);
+  expect(mixed.on.mails).toHaveLength(1);
+  expect(alice.record.notes.map(({ text }) => text)).toContain('the mails that a nym may send a day are used up');
+  const lost = [...mixed.kindsLost].join(' ').split(' ');
+  const toServer = ['CREATE', 'CREATE2', 'SURB', 'NEWPK', 'RELAY', 'GET', 'SUMMARIZE', 'DELETE', 'POLICY'];
+  const toHolder = ['CREATED', 'STATUS', 'SUMMARY', 'MSG', 'DROPPED', 'ERROR'];
+  expect([...toServer, ...toHolder].filter((word) => !lost.includes(word))).toEqual([]);
+  expect(mixed.breaches).toEqual([]);
+}, 60_000);
+
 test.each([11, 12])(
   'one packet in five is lost, either way, and all heals (%i)',
   async (seed) => {

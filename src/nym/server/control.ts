@@ -50,7 +50,10 @@ async function execute(desk: Desk, message: ServerMessage): Promise<Taken> {
 
   const processed = `nym-seqno/${nym}`;
   const repeated = await post.store.seen.has(processed, seqno);
-  if (!repeated) {
+  if (repeated) {
+    const told = record.told.filter(({ nonce }) => nonce === toHex(seqno));
+    record = { ...record, errors: [...record.errors, ...told], told: record.told.filter((one) => !told.includes(one)) };
+  } else {
     for (const [index, command] of message.commands.entries()) {
       record = await attempt(desk, { nym, seqno, index }, command, record);
     }

@@ -151,7 +151,7 @@ describe('mail to a nym', () => {
     expect(await on.server.addresses.deliver(arrival)).toBe('duplicate');
     expect(
       await on.server.addresses.deliver({ ...arrival, once: Buffer.from('2'), message: Buffer.alloc(600_000) }),
-    ).toBe('full');
+    ).toBe('too-large');
     const noise = on.post.random.bytes(30_000).toString('base64');
     expect(
       await on.server.addresses.deliver({ ...arrival, once: Buffer.from('3'), message: Buffer.from(`\n${noise}`) }),
@@ -173,13 +173,34 @@ describe('mail to a nym', () => {
     await using on = await openTestNymserver();
     const alice = new TestHolder(on);
     await alice.create('alice', 3);
-    await on.pass(2 * DAY); // the last goes for a word of warning
+    expect(await on.server.desk.stock.spend('nym/alice', 1)).toHaveLength(1); // the last
     await deliver(on, 'patience');
     await on.pass(3 * DAY);
     expect(said(on, 'MSG')).toEqual([]);
     await alice.say('alice', { word: 'SURB', surbs: alice.surbs(20) });
     await on.pass(HOUR);
     expect(said(on, 'MSG')).toHaveLength(1);
+  });
+
+  // spec: mixminion-nym 4.5, 6.2
+  test('rides along with an answer, and what is acknowledged slowly with what goes sooner', async () => {
+    await using on = await openTestNymserver();
+    const alice = new TestHolder(on);
+    await alice.create('alice', 10);
+    const before = on.replies.length;
+    await alice.say('alice', { word: 'POLICY', option: 'HoldSURBs', value: Buffer.from('3') });
+    await on.pass(2 * HOUR);
+    expect(on.replies).toHaveLength(before); // it can wait for a day
+    await deliver(on, 'just come');
+    await alice.say('alice', { word: 'SUMMARIZE', most: 0, after: Buffer.alloc(20) });
+    await on.pass(31 * MINUTE);
+    expect(on.replies).toHaveLength(before + 1);
+    expect(on.replies.at(-1)?.commands).toMatchObject([{ word: 'MSG' }, { word: 'STATUS', acknowledged: [{}, {}] }]);
+    await alice.say('alice', { word: 'POLICY', option: 'HoldSURBs', value: Buffer.from('2') });
+    await on.pass(23 * HOUR);
+    expect(on.replies).toHaveLength(before + 1);
+    await on.pass(2 * HOUR);
+    expect(on.replies).toHaveLength(before + 2);
   });
 
   test('leaves no plaintext behind, nor its synopsis when that is sealed', async () => {

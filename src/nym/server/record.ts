@@ -16,6 +16,12 @@ export interface SynopsisSet {
   readonly sent: boolean;
 }
 
+/** What was wrong in the message with that SEQNO, in hex. */
+export interface Complaint {
+  readonly nonce: string;
+  readonly text: string;
+}
+
 /** A slow hash of the phrase's digest.   spec: mixminion-nym 7 */
 export interface ShutdownHash {
   readonly salt: Buffer;
@@ -38,7 +44,9 @@ export interface NymRecord {
   /** SEQNOs to be acknowledged with the next message, hex. */
   readonly unacknowledged: readonly string[];
   /** To be told with the next message. */
-  readonly errors: readonly { readonly nonce: string; readonly text: string }[];
+  readonly errors: readonly Complaint[];
+  /** Told before, the latest: to be told again when a message is repeated, since the answer may have been lost. */
+  readonly told: readonly Complaint[];
   readonly dropped: readonly string[];
   /** The grant is to be told, or told again. */
   readonly owesCreated: boolean;
@@ -71,6 +79,7 @@ export function newRecord(
     shutdown: undefined,
     unacknowledged: [],
     errors: [],
+    told: [],
     dropped: [],
     owesCreated: true,
     owesStatus: false,

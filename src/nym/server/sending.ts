@@ -23,6 +23,8 @@ const SUMMARY_FRAME = 6;
 /** What goes along in one message at most; the rest waits for the next. Together less than a packet leaves for them. */
 const ALONG = { acknowledged: 20, dropped: 12, errors: 2 };
 const ERROR_TEXT = 100;
+/** Errors that are told again when their message comes again. */
+const TOLD = 10;
 
 interface Item {
   readonly octets: number;
@@ -54,9 +56,10 @@ export function serveNym(desk: Desk, nym: string): Promise<void> {
 
     const waiting = await vault.waiting(nym);
     const { mails, sets } = itemsOf(record, waiting, await wanted(desk, nym, record, waiting));
-    const plan = planSending({ mails, sets, stock: surbs, spentToday: record.spentToday }, record.policy, now);
-    const owes = record.answerBy !== undefined && record.answerBy <= now;
-    if (plan.packets > 0 || (owes && surbs > 0)) {
+    const answers = surbs > 0 && record.answerBy !== undefined && record.answerBy <= now;
+    const { spentToday, policy } = record;
+    const plan = planSending({ mails, sets, stock: surbs, spentToday, answers }, policy, now);
+    if (plan.packets > 0 || answers) {
       record = await send(desk, nym, record, { ...plan, left: surbs });
     }
     await vault.save(nym, record);
@@ -224,6 +227,7 @@ function goingAlong(
   const acknowledged = record.unacknowledged.slice(0, ALONG.acknowledged);
   const rest = {
     errors: record.errors.slice(ALONG.errors),
+    told: [...record.told, ...record.errors.slice(0, ALONG.errors)].slice(-TOLD),
     dropped: record.dropped.slice(ALONG.dropped),
     unacknowledged: record.unacknowledged.slice(ALONG.acknowledged),
   };
