@@ -25,6 +25,7 @@ export const smtp: Counter<SmtpSettings> = {
   title: 'SMTP gateway',
   settings,
   firstSteps: ['npx postern smtp dkim'],
+  chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   controls,
   dangers,
   warnings,
