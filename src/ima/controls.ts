@@ -1,13 +1,11 @@
 // What the operator asks: accounts, their mailboxes as the store mirrors them, lists.   spec: ima 2.6, 2.8
 
-import { join } from 'node:path';
 import { z } from 'zod';
 import { type Controls, control, type Desk } from '../post/control.ts';
 import { ImaError } from './errors.ts';
 import { Lists } from './lists/manager.ts';
 import { listsInStore } from './lists/records.ts';
-import { Accounts, mirrorOf } from './office/accounts.ts';
-import { hostpartsOf, MAILBOXES } from './office/office.ts';
+import { accountsOf, mirrorOf } from './office/accounts.ts';
 import type { ImaSettings } from './settings.ts';
 import { AUTH_WAYS, hashPassword } from './users/users.ts';
 import { isAddress } from './wire/names.ts';
@@ -20,9 +18,6 @@ const key = z
   .string()
   .regex(/^[0-9a-f]{64}$/i, 'a key is 64 hex digits')
   .transform((digits) => digits.toLowerCase());
-
-const accountsOf = ({ post, folder, settings, hostname }: ImaDesk) =>
-  new Accounts(post, join(folder, MAILBOXES), () => hostpartsOf(settings, hostname));
 
 const recordsOf = ({ post }: ImaDesk) => listsInStore(post.store.documents);
 /** Nothing is sent from here. */

@@ -19,6 +19,7 @@ export const ima: Counter<ImaSettings> = {
   title: 'IMA',
   settings,
   firstSteps: ['npx postern ima account add alice@HOST'],
+  files: () => import('./files.ts').then(({ files }) => files),
   chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   controls,
   warnings,

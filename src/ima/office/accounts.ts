@@ -1,15 +1,20 @@
 // The accounts of an office: documents of the store beside the mailbox directories, which hold the mail.   spec: ima 2.6, 2.8
 
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
+import type { Desk } from '../../post/control.ts';
 import type { Post } from '../../post/post.ts';
 import { ImaError } from '../errors.ts';
 import { makeMailbox } from '../mailbox/layout.ts';
 import { mailboxPath } from '../mailbox/place.ts';
+import type { ImaSettings } from '../settings.ts';
 import { AUTH_WAYS, type User, type Users } from '../users/users.ts';
 import { isAddress, sameForm } from '../wire/names.ts';
 
 const OWNER = 'ima/accounts';
+/** The folder of all mailboxes in the counter's own. */
+export const MAILBOXES = 'mailboxes';
 /** Bodies do not count here: the store holds what mirrors the directories. */
 const MIRROR_QUOTA = { bytes: Number.MAX_SAFE_INTEGER, messages: Number.MAX_SAFE_INTEGER };
 
@@ -87,6 +92,16 @@ export class Accounts implements Users {
   list(): Promise<string[]> {
     return this.#post.store.documents.list(OWNER);
   }
+}
+
+/** For what an operator asks. */
+export function accountsOf({ post, folder, settings, hostname }: Desk<ImaSettings>): Accounts {
+  return new Accounts(post, join(folder, MAILBOXES), () => hostpartsOf(settings, hostname));
+}
+
+/** Our domains: those of the settings, or the office's own name. */
+export function hostpartsOf({ hostparts }: ImaSettings, hostname: string): readonly string[] {
+  return hostparts.length > 0 ? hostparts : [hostname.toLowerCase()];
 }
 
 /** The store's mailbox that mirrors an account's. */

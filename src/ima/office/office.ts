@@ -33,14 +33,13 @@ import { loadRoots, type Roots } from '../trust/roots.ts';
 import { passwordFits, type User } from '../users/users.ts';
 import { senderOf } from '../wire/message.ts';
 import { hostOf, isAddress } from '../wire/names.ts';
-import { Accounts } from './accounts.ts';
+import { Accounts, hostpartsOf, MAILBOXES } from './accounts.ts';
 import { Mirror } from './mirror.ts';
 import { openQueue, type SendingQueue } from './queue.ts';
 
 const SEEN_TIME = 7 * DAY; // spec: ima 2.3
 const SEEN = 'ima/seen';
 const GATEWAY = 'smtp-gateway';
-export const MAILBOXES = 'mailboxes';
 
 /** What the settings amount to; replaced as a whole when they change. */
 export interface Standing {
@@ -51,11 +50,6 @@ export interface Standing {
   readonly own: TlsIdentity;
   readonly table: RoutingTable;
   readonly authorities: Roots | undefined;
-}
-
-/** Our domains: those of the settings, or the office's own name. */
-export function hostpartsOf({ hostparts }: ImaSettings, hostname: string): readonly string[] {
-  return hostparts.length > 0 ? hostparts : [hostname.toLowerCase()];
 }
 
 export class ImaOffice {
