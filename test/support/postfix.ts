@@ -159,7 +159,8 @@ async function idOf(user: string): Promise<number> {
   return Number(stdout.trim());
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback where nobody listens now. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
