@@ -85,6 +85,23 @@ describe('a job', () => {
   });
 });
 
+test('jobs that are due again at once are tried again at once', async () => {
+  const tries = new Map<string, number>();
+  const { outbound } = worker([], {
+    schedule: { waits: [0], patience: DAY },
+    concurrency: 4,
+    async attempt({ id }) {
+      const count = (tries.get(id) ?? 0) + 1;
+      tries.set(id, count);
+      return { fate: count < 10 ? 'later' : 'done' };
+    },
+  });
+  for (let job = 0; job < 20; job += 1) await outbound.push(`job ${job}`, Buffer.from('x'));
+  await expect.poll(isEmpty, { timeout: 10_000 }).toBe(true);
+  expect(new Set(tries.values())).toEqual(new Set([10]));
+  await outbound.stop(SECOND);
+});
+
 test('a job under way when the worker stops is tried again by the next one, when its lease ends', async () => {
   let begun = 0;
   const stuck = new Outbound(post, {

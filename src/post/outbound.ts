@@ -48,13 +48,14 @@ export class Outbound {
   readonly #options: OutboundOptions;
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
-  /** The ids of all that run or wait for a place. */
+  /** The ids of all that are tried or wait for a place. */
   readonly #mine = new Set<string>();
   /** The places that are taken. */
   readonly #taken = new Map<string, number>();
   #held: { readonly job: Job; readonly lane: string }[] = [];
   #loop: Promise<void> | undefined;
   #nudge = new AbortController();
+  #unwatch = () => {};
 
   constructor(post: Post, options: OutboundOptions) {
     this.#post = post;
@@ -64,9 +65,7 @@ export class Outbound {
   /** Accepts a job: durable when this resolves. False when one of this id is waiting already. */
   async push(id: string, body: Uint8Array, notBefore = this.#post.clock.now()): Promise<boolean> {
     const job = { id, body, accepted: this.#post.clock.now(), notBefore };
-    const added = await this.#post.store.queues.push(this.#options.queue, job);
-    this.#nudge.abort();
-    return added;
+    return this.#post.store.queues.push(this.#options.queue, job);
   }
 
   /**
@@ -79,7 +78,10 @@ export class Outbound {
   }
 
   start(): void {
-    this.#loop ??= this.#work();
+    if (this.#loop) return;
+    // Jobs may come from anywhere, and an operator may make one due.
+    this.#unwatch = this.#post.store.queues.watch(this.#options.queue, () => this.#nudge.abort());
+    this.#loop = this.#work();
   }
 
   /**
@@ -99,6 +101,7 @@ export class Outbound {
 
   /** Takes no further job and waits for the attempts under way, at most `grace` ms; what is cut off is tried again later. */
   async stop(grace: number): Promise<void> {
+    this.#unwatch();
     this.#stop.abort();
     this.#nudge.abort();
     const patience = new AbortController();
@@ -169,15 +172,14 @@ export class Outbound {
       const taken = this.#taken.get(lane) ?? 0;
       if (this.#stop.signal.aborted || this.#running.size >= concurrency || taken >= (lanes?.places ?? 1)) return true;
       this.#taken.set(lane, taken + 1);
-      this.#track(this.#try(job), job, lane);
+      this.#track(this.#try(job), lane);
       return false;
     });
   }
 
-  #track(attempt: Promise<void>, { id }: Job, lane: string): void {
+  #track(attempt: Promise<void>, lane: string): void {
     const tracked = attempt.finally(() => {
       this.#running.delete(tracked);
-      this.#mine.delete(id);
       const left = (this.#taken.get(lane) ?? 1) - 1;
       if (left > 0) this.#taken.set(lane, left);
       else this.#taken.delete(lane);
@@ -206,6 +208,7 @@ export class Outbound {
       log.warn('outbound.attempt-failed', { queue, attempts: job.attempts + 1, code: codeOf(error) });
       result = { fate: 'later' };
     }
+    this.#mine.delete(job.id); // before the queue has it again: it may be due at once
     try {
       await this.#settle(job, result);
     } catch (error) {
