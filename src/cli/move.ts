@@ -19,7 +19,7 @@ export function importCommand(): Command {
 
 function moving(way: 'export' | 'import', about: string, examples: readonly [string], which: string): Command {
   return withJsonOption(withDataOption(makeCommand(way, about, examples)))
-    .argument('<counter>', 'whose mailboxes: smallmail, cmtp or immp')
+    .argument('<counter>', 'whose mailboxes: smallmail, cmtp, immp or ima')
     .argument('<folder>', which)
     .action(async (counter: string, files: string, { data, json }: DataOption & JsonOption) => {
       const [{ move }, { dataFolderAt }, { counters }, { openSqliteStore }] = await Promise.all([
