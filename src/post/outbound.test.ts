@@ -133,6 +133,18 @@ test('a job that is taken up is tried now, though a lease of an earlier run stil
   await outbound.stop(SECOND);
 });
 
+test('a job that somebody else makes due is tried at once', async () => {
+  const { outbound, tried } = worker([{ fate: 'later' }, { fate: 'done' }]);
+  await post.store.queues.push('out', { id: 'a', body: Buffer.from('letter'), accepted: clock.now() });
+  await pass(SECOND, () => tried.length === 1);
+  const putOff = async () => ((await post.store.queues.nextDue('out')) ?? 0) - clock.now();
+  await pass(SECOND, async () => (await putOff()) > 0 && (await putOff()) < 10 * MINUTE); // the lease was longer
+  await post.store.queues.postpone('out', 'a', clock.now());
+  await pass(SECOND, isEmpty);
+  expect(tried).toHaveLength(2);
+  await outbound.stop(SECOND);
+});
+
 test('so many are tried at once and no more', async () => {
   let [now, most] = [0, 0];
   const gate = Promise.withResolvers<void>();

@@ -47,12 +47,6 @@ export const controls: Controls<SmtpSettings> = {
     let due = 0;
     for (const each of ids) if (await post.store.queues.postpone(QUEUE, each, post.clock.now())) due += 1;
     if (id !== undefined && due === 0) throw nothingThere();
-    // The worker sleeps until the next job falls due; one that is new wakes it, finds nothing to carry, and is done.
-    await post.store.queues.push(QUEUE, {
-      id: `wake-${toHex(post.random.bytes(8))}`,
-      body: Buffer.alloc(0),
-      accepted: post.clock.now(),
-    });
     return { due };
   }),
   /** Without a word to the sender. */

@@ -147,6 +147,8 @@ export interface Queues {
   /** When the next job falls due (leased ones: when the lease ends); undefined when the queue is empty. */
   nextDue(queue: string): Promise<number | undefined>;
   count(queue: string): Promise<number>;
+  /** Calls `wake` after each push to the queue and each change of a job's due time, by whomever, until the returned function is called. */
+  watch(queue: string, wake: () => void): () => void;
 }
 
 export interface SeenSets {

@@ -48,6 +48,25 @@ export function besideTests(kit: Kit): void {
       expect(await kit.store.queues.postpone(out, 'none', 50)).toBe(false);
     });
 
+    test('watchers hear of jobs that come and of jobs that are due at another time, in their queue alone', async () => {
+      let heard = 0;
+      const stop = kit.store.queues.watch(out, () => {
+        heard += 1;
+      });
+      await push('a', 10);
+      expect(heard).toBe(1);
+      await push('a', 10); // it is there
+      await push('b', 10, `${out}/other`);
+      expect(heard).toBe(1);
+      expect(await lease(10, 50)).toEqual(['a']);
+      await kit.store.queues.postpone(out, 'a', 40);
+      expect(heard).toBe(2);
+      await kit.store.queues.finish(out, 'a');
+      stop();
+      await push('c', 10);
+      expect(heard).toBe(2);
+    });
+
     test('never give one job to two who ask at once', async () => {
       await Promise.all(Array.from({ length: 50 }, (_, i) => push(`job ${i}`, i)));
       const taken = await Promise.all(Array.from({ length: 10 }, () => lease(100, 200, 7)));

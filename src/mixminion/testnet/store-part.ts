@@ -17,6 +17,7 @@ export function storePart(store: Store, name: string): Store {
       postpone: (queue, id, notBefore, body) => queues.postpone(own(queue), id, notBefore, body),
       nextDue: (queue) => queues.nextDue(own(queue)),
       count: (queue) => queues.count(own(queue)),
+      watch: (queue, wake) => queues.watch(own(queue), wake),
     },
     documents: {
       get: (owner, document) => documents.get(own(owner), document),

@@ -155,17 +155,16 @@ function mailboxesOf({ writer, read, watchers, clear }: Engine): Mailboxes {
 }
 
 function queuesOf({ writer, read }: Engine): Queues {
+  const watchers = new Watchers();
+  const waking = async (queue: string, changed: Promise<boolean>): Promise<boolean> => {
+    if (await changed) watchers.wake(queue);
+    return changed;
+  };
   return {
     async push(queue, { id, body, accepted, notBefore = accepted }) {
       const name = checkName(queue);
-      return writer.call(
-        'pushJob',
-        name,
-        checkName(id),
-        writer.copy(checkJob(body)),
-        checkWhole(accepted),
-        checkWhole(notBefore),
-      );
+      const job = [checkName(id), writer.copy(checkJob(body)), checkWhole(accepted), checkWhole(notBefore)] as const;
+      return waking(queue, writer.call('pushJob', name, ...job));
     },
     async lease(queue, { now, leaseUntil, limit }) {
       const rows = await writer.call('leaseJobs', queue, checkWhole(now), checkWhole(leaseUntil), checkLimit(limit));
@@ -174,10 +173,11 @@ function queuesOf({ writer, read }: Engine): Queues {
     finish: (queue, id) => writer.call('finishJob', queue, id),
     async postpone(queue, id, notBefore, body) {
       const due = checkWhole(notBefore);
-      return writer.call('postponeJob', queue, id, due, body ? writer.copy(checkJob(body)) : null);
+      return waking(queue, writer.call('postponeJob', queue, id, due, body ? writer.copy(checkJob(body)) : null));
     },
     nextDue: (queue) => read('nextDue', queue),
     count: (queue) => read('countJobs', queue),
+    watch: (queue, wake) => watchers.add(queue, wake),
   };
 }
 

@@ -1,19 +1,19 @@
-// Who wants to know when a mailbox changes.
+// Who wants to know when a mailbox, or a queue, changes.
 
 export class Watchers {
-  readonly #byMailbox = new Map<string, Set<() => void>>();
+  readonly #byName = new Map<string, Set<() => void>>();
 
-  add(mailbox: string, wake: () => void): () => void {
+  add(name: string, wake: () => void): () => void {
     const own = () => wake(); // the same function may watch twice
-    const watching = this.#byMailbox.get(mailbox) ?? new Set();
-    this.#byMailbox.set(mailbox, watching.add(own));
+    const watching = this.#byName.get(name) ?? new Set();
+    this.#byName.set(name, watching.add(own));
     return () => {
       watching.delete(own);
-      if (watching.size === 0 && this.#byMailbox.get(mailbox) === watching) this.#byMailbox.delete(mailbox);
+      if (watching.size === 0 && this.#byName.get(name) === watching) this.#byName.delete(name);
     };
   }
 
-  wake(mailbox: string): void {
-    for (const wake of [...(this.#byMailbox.get(mailbox) ?? [])]) wake();
+  wake(name: string): void {
+    for (const wake of [...(this.#byName.get(name) ?? [])]) wake();
   }
 }
