@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { gather, offline, online, parseNumber, withOutboxOptions } from './client-options.ts';
 import { makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { queueCommand } from './queue.ts';
 
 export function cmtpCommand(): Command {
   const group = makeCommand('cmtp', 'Write and read CMTP mail: sealed to keys that servers give.', [
@@ -13,6 +14,7 @@ export function cmtpCommand(): Command {
   ]);
   for (const make of [login, enrol, send, list, read, save, remove, outbox, key, servers, account])
     group.addCommand(make());
+  group.addCommand(queueCommand('cmtp'));
   return group;
 }
 

@@ -59,9 +59,6 @@ export function immpAccountCommand(): Command {
       'List all published nodes, and how many are subscribed to each.',
       'postern immp account nodes',
     ).action(async (options) => (await operator()).listNodes(options)),
-    office('waiting', 'How many messages wait for other domains.', 'postern immp account waiting').action(
-      async (options) => (await operator()).listWaiting(options),
-    ),
   ];
   for (const command of commands) group.addCommand(command);
   return group;

@@ -6,6 +6,7 @@ import { gather, offline, online, parseNumber } from './client-options.ts';
 import { makeCommand } from './command.ts';
 import { immpAccountCommand } from './immp-account.ts';
 import { immpServerKeyCommand } from './immp-server-key.ts';
+import { queueCommand } from './queue.ts';
 
 export function immpCommand(): Command {
   const group = makeCommand('immp', 'Mail, storage, push and publish/subscribe over IMMP.', [
@@ -42,6 +43,7 @@ export function immpCommand(): Command {
     servers,
     immpAccountCommand,
     immpServerKeyCommand,
+    () => queueCommand('immp'),
   ];
   for (const make of all) group.addCommand(make());
   return group;

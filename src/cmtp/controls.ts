@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { fromHex, toHex } from '../base/bytes.ts';
 import { DAY } from '../base/time.ts';
 import { type Controls, control } from '../post/control.ts';
+import { queueControls } from '../post/queue-controls.ts';
 import { accountsOf, mailboxOf } from './accounts.ts';
+import { QUEUE, WaitingMail } from './forward/queue.ts';
 import { invite } from './invitations.ts';
 import { serverKeys } from './server-keys.ts';
 import { type CmtpSettings, domainOf, quotaOf } from './settings.ts';
@@ -46,6 +48,11 @@ export const controls: Controls<CmtpSettings> = {
       listed.push({ account: name, publicKey: toHex(publicKey), since, formerKeys: former.length, ...mailbox.used });
     }
     return listed;
+  }),
+  ...queueControls(QUEUE, async function* (post) {
+    for await (const jobs of new WaitingMail(post).jobs()) {
+      yield jobs.map(({ message, to }) => ({ message, domain: to.domain.toLowerCase() }));
+    }
   }),
   /** A token for one account, of one name or of any, good for some days. */
   'invitation.new': control(

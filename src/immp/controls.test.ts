@@ -2,9 +2,9 @@ import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { openImmpRoom, PASSWORD, type TestRoom } from '../../test/support/immp.ts';
 import { openTestPost, type TestPost } from '../../test/support/post.ts';
 import { codeOf } from '../base/errors.ts';
-import { VirtualClock } from '../base/time.ts';
+import { DAY, VirtualClock } from '../base/time.ts';
 import { Vault } from './auth/vault.ts';
-import { Queue } from './federation/queue.ts';
+import { QUEUE, Queue } from './federation/queue.ts';
 
 let post: TestPost;
 let house: TestRoom;
@@ -101,4 +101,20 @@ test('what waits for other domains is counted, and nobody is named', async () =>
     { domain: 'a.com', messages: 1 },
     { domain: 'c.com', messages: 2 },
   ]);
+});
+
+test('what waits for a domain, or all of it, is made due', async () => {
+  const queue = new Queue(post);
+  await queue.prepare(1e6);
+  const later = post.clock.now() + DAY;
+  for (const to of ['bob@c.com', 'eve@C.com', 'dave@a.com']) {
+    const envelope = { uuid: '33af50bc-4841-4426-b27f-793186b52171', from: null, origin: 'b.com', to, received: '' };
+    const job = await queue.keep({ to, secure: false }, envelope, []);
+    const body = Buffer.from('{}');
+    await post.store.queues.push(QUEUE, { id: job?.message ?? '', body, accepted: 0, notBefore: later });
+  }
+  expect(await house.ask('queue.retry', { domain: 'C.COM' })).toEqual({ due: 2 });
+  const due = await post.store.queues.lease(QUEUE, { now: post.clock.now(), leaseUntil: later, limit: 10 });
+  expect(due).toHaveLength(2);
+  expect(await house.ask('queue.retry', {})).toEqual({ due: 3 });
 });

@@ -2,11 +2,12 @@
 
 import { z } from 'zod';
 import { type Controls, control, type Desk } from '../post/control.ts';
+import { queueControls } from '../post/queue-controls.ts';
 import { Accounts, readAccountName } from './accounts.ts';
 import { Secrets } from './auth/secrets.ts';
 import { Vault } from './auth/vault.ts';
 import { ImmpError } from './errors.ts';
-import { Queue } from './federation/queue.ts';
+import { QUEUE, Queue } from './federation/queue.ts';
 import { domainOfName } from './push/names.ts';
 import { Nodes } from './push/nodes.ts';
 import { domainOf } from './room.ts';
@@ -72,16 +73,10 @@ export const controls: Controls<ImmpSettings> = {
     );
     return { nodes: found, next: names.length === PAGE ? names.at(-1) : undefined };
   }),
-  /** Numbers and no names: who writes to whom is nobody's business. */
-  'queue.list': control(z.strictObject({}), async ({ post }) => {
-    const waiting = new Map<string, number>();
+  ...queueControls(QUEUE, async function* (post) {
     for await (const jobs of new Queue(post).jobs()) {
-      for (const { to } of jobs) {
-        const domain = domainOfName(to).toLowerCase();
-        waiting.set(domain, (waiting.get(domain) ?? 0) + 1);
-      }
+      yield jobs.map(({ message, to }) => ({ message, domain: domainOfName(to).toLowerCase() }));
     }
-    return [...waiting].sort(([a], [b]) => (a < b ? -1 : 1)).map(([domain, messages]) => ({ domain, messages }));
   }),
   'account.link': control(z.strictObject({ name, mailbox: name }), (desk, asked) =>
     changeLinks(desk, asked, (links, mailbox) => [...links.filter((link) => link !== mailbox), mailbox]),

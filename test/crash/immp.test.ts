@@ -131,7 +131,8 @@ scrypt_n = 16384
   const until = Date.now() + PATIENCE;
   let names: string[] = [];
   while (Date.now() < until && all('there').difference(new Set(names)).size > 0) {
-    await wait(200);
+    await wait(500);
+    await askOffice(folder.path, 'immp', 'queue.retry', {}); // what met a server that was slow would wait for minutes
     names = await arrivedThere(there);
   }
   expect(all('there').size).toBeGreaterThanOrEqual(KILLS);

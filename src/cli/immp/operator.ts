@@ -119,14 +119,6 @@ export async function listNodes({ data, json }: Options): Promise<void> {
   print(table(['node', 'subscribers', 'title'], rows));
 }
 
-export async function listWaiting({ data, json }: Options): Promise<void> {
-  const waiting = (await askOffice(data, 'immp', 'queue.list', {})) as readonly { domain: string; messages: number }[];
-  if (json) return printJson(waiting);
-  if (waiting.length === 0) return print('nothing waits');
-  const rows = waiting.map(({ domain, messages }) => [domain, messages]);
-  print(table(['domain', 'messages'], rows));
-}
-
 function sizeOf(text: string): number {
   const bytes = parseSize(text);
   if (bytes === undefined) throw new UsageError(`${text} is no size`, 'write it as 500 MiB');

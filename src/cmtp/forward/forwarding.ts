@@ -13,11 +13,10 @@ import { FarKeys } from './far-keys.ts';
 import { FarServers } from './far-servers.ts';
 import { writeNotice } from './notice.ts';
 import type { Asker, Forward, HomeServer, Passing, Verdict } from './passing.ts';
-import { type BounceJob, type ForwardJob, type MessageJob, readJob, WaitingMail, writeJob } from './queue.ts';
+import { type BounceJob, type ForwardJob, type MessageJob, QUEUE, readJob, WaitingMail, writeJob } from './queue.ts';
 import { type ForwardSettings, rangesHold } from './settings.ts';
 import { traced } from './trace.ts';
 
-const QUEUE = 'cmtp/forward';
 const RETRY_WAITS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
 /** Longer than a conversation may take: nobody else tries meanwhile. */
 const LEASE = HOUR;

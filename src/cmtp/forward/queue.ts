@@ -7,6 +7,8 @@ import { WaitingMessages } from '../../post/waiting.ts';
 import type { MessageOctets } from '../../store/store.ts';
 import type { Passing } from './passing.ts';
 
+/** Of their jobs, in the store. */
+export const QUEUE = 'cmtp/forward';
 const MAILBOX = 'cmtp/(forwarding)';
 
 const place = z.object({ account: z.string(), domain: z.string() });

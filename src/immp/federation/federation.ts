@@ -24,12 +24,11 @@ import { HandedOn } from './handed-on.ts';
 import { onward, type SealingKeys, sealed } from './onward.ts';
 import { openSealed, type SealedArrival } from './open-sealed.ts';
 import { OwnKey } from './own-key.ts';
-import { type MailJob, Queue, readJob, type Waiting, writeJob } from './queue.ts';
+import { type MailJob, QUEUE, Queue, readJob, type Waiting, writeJob } from './queue.ts';
 import { SEALED_NAME, SEALED_TYPE, withStations } from './sealed.ts';
 import type { Stations } from './trace.ts';
 import { warnOfKey } from './warning.ts';
 
-const QUEUE = 'immp-out';
 /** spec: immp 2.4 */
 const RETRY_WAITS = [5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 8 * HOUR];
 /** Longer than a conversation may take: nobody else tries meanwhile. */

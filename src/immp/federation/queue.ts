@@ -5,6 +5,8 @@ import type { Post } from '../../post/post.ts';
 import { type Kept, WaitingMessages } from '../../post/waiting.ts';
 import { type Envelope, type Head, type MessageFile, messageFile, type Part, readHead } from '../mail/message.ts';
 
+/** Of their jobs, in the store. */
+export const QUEUE = 'immp-out';
 const MAILBOX = 'immp-out/waiting';
 
 const knownShape = z.object({
