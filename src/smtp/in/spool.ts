@@ -1,7 +1,8 @@
-// Takes a message in as it comes: what is short stays in memory, what is long goes to a file that is gone after a crash. Counts,
-// digests and looks at line ends on the way, so that the octets are gone through once.
+// Takes a message in as it comes: what is short stays in memory, what is long goes to a file that is gone after a crash, and is
+// worthless to whoever finds it: its key is in memory alone. Counts, digests and looks at line ends on the way, so that the octets
+// are gone through once.
 
-import { createHash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex } from '../../base/bytes.ts';
@@ -11,6 +12,10 @@ import { LineEnds } from '../header.ts';
 /** Octets of one message that may be in memory while it arrives. */
 const MAX_HELD = 256 * 1024;
 const OWNER_ONLY = 0o600;
+const CIPHER = 'aes-256-ctr';
+const KEY_LENGTH = 32;
+/** Each key serves one file. */
+const COUNTER = Buffer.alloc(16);
 
 export interface Spooled {
   readonly size: number;
@@ -46,10 +51,9 @@ export class Spool {
     const digest = createHash('sha256');
     const lines = new LineEnds();
     let size = 0;
-    let file: { readonly handle: FileHandle; readonly path: string } | undefined;
+    let file: SpoolFile | undefined;
     const discard = async () => {
-      await file?.handle.close();
-      if (file !== undefined) await rm(file.path, { force: true });
+      await file?.remove();
       file = undefined;
     };
     try {
@@ -64,7 +68,7 @@ export class Spool {
         held.push(chunk);
         if (size <= MAX_HELD) continue;
         file ??= await this.#file();
-        for (const octets of held.splice(0)) await file.handle.write(octets);
+        for (const octets of held.splice(0)) await file.write(octets);
       }
     } catch (error) {
       await discard();
@@ -79,22 +83,45 @@ export class Spool {
       sha256: digest.digest(),
       strict: lines.strict,
       long: file !== undefined,
-      read: async () => {
-        if (file === undefined) return Buffer.concat(held, size);
-        const octets = Buffer.allocUnsafe(size);
-        for (let at = 0; at < size; ) {
-          const { bytesRead } = await file.handle.read(octets, at, size - at, at);
-          if (bytesRead === 0) throw new Error('the spool file is shorter than what was written');
-          at += bytesRead;
-        }
-        return octets;
-      },
+      read: async () => file?.read(size) ?? Buffer.concat(held, size),
       discard,
     };
   }
 
-  async #file(): Promise<{ handle: FileHandle; path: string }> {
+  async #file(): Promise<SpoolFile> {
     const path = join(this.#folder, toHex(this.#random.bytes(12)));
-    return { handle: await open(path, 'wx+', OWNER_ONLY), path };
+    return new SpoolFile(await open(path, 'wx+', OWNER_ONLY), path, this.#random.bytes(KEY_LENGTH));
+  }
+}
+
+class SpoolFile {
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  readonly #key: Uint8Array;
+  readonly #cipher;
+
+  constructor(handle: FileHandle, path: string, key: Uint8Array) {
+    [this.#handle, this.#path, this.#key] = [handle, path, key];
+    this.#cipher = createCipheriv(CIPHER, key, COUNTER);
+  }
+
+  async write(octets: Uint8Array): Promise<void> {
+    const sealed = this.#cipher.update(octets);
+    for (let at = 0; at < sealed.length; ) at += (await this.#handle.write(sealed, at)).bytesWritten;
+  }
+
+  async read(size: number): Promise<Buffer> {
+    const sealed = Buffer.allocUnsafe(size);
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await this.#handle.read(sealed, at, size - at, at);
+      if (bytesRead === 0) throw new Error('the spool file is shorter than what was written');
+      at += bytesRead;
+    }
+    return createDecipheriv(CIPHER, this.#key, COUNTER).update(sealed);
+  }
+
+  async remove(): Promise<void> {
+    await this.#handle.close();
+    await rm(this.#path, { force: true });
   }
 }
