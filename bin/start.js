@@ -3,7 +3,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
-import { constants } from 'node:os';
+import { constants, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const needed = 24;
@@ -16,7 +17,7 @@ export async function start(path, run = () => {}) {
     console.error('Postern is not built yet. In its folder, run: npm start');
     process.exitCode = 1;
   } else if (Number(process.versions.node.split('.')[0]) >= needed) {
-    module.enableCompileCache();
+    keepCompiled();
     await run(await import(program));
   } else if (existsSync(own)) {
     const child = spawn(own, process.argv.slice(1), { stdio: 'inherit' });
@@ -28,5 +29,14 @@ export async function start(path, run = () => {}) {
       'Install it from https://nodejs.org, or run `npm start` in a clone of Postern, which brings its own.',
     );
     process.exitCode = 1;
+  }
+}
+
+/** What Node makes of the modules is kept for the next start: in the user's own folder, as it is code that will be run. */
+function keepCompiled() {
+  try {
+    module.enableCompileCache(join(userInfo().homedir, '.cache', 'postern'));
+  } catch {
+    // a user whom the system does not know has no folder
   }
 }
