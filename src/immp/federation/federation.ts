@@ -142,7 +142,9 @@ export class Federation implements Carrier {
     if (report === undefined || readers.length === 0) throw new Refusal('450');
     const { domain } = this.#room;
     for (const { to, sender } of readers) {
-      const told = bounceOf({ ...report, recipient: to, subject: undefined }, sender, domain);
+      // A server that sees domains alone cannot say which of several readers it was.
+      const recipient = readers.length > 1 ? report.recipient : to;
+      const told = bounceOf({ ...report, recipient, subject: undefined }, sender, domain);
       if (told !== undefined) await accept(this.#room, told, `mailer-daemon@${domain}`);
     }
   }
@@ -259,7 +261,8 @@ export class Federation implements Carrier {
     ).split(' ');
     this.#room.post.log.info('immp.given-up', { code, expired: reason === 'expired' });
     this.#counted({ outcome: 'given-up' });
-    await this.#tell(what, code, text.join(' '));
+    // Of a sealed message that its destination refused, that has told the sender: it alone can read who he is.
+    if (reason === 'expired' || imid.read(what.to) !== undefined) await this.#tell(what, code, text.join(' '));
     await this.#queue.drop(what);
   }
 
