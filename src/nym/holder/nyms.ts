@@ -10,9 +10,10 @@ import type { Mix3Client } from '../../mixminion/client/mix3-client.ts';
 import type { Address } from '../../mixminion/directory/address.ts';
 import { NYM_EXIT_TYPE } from '../../mixminion/directory/descriptor-fields.ts';
 import { nymName } from '../names.ts';
+import type { HolderMix } from './desk.ts';
 import { HolderError } from './errors.ts';
 import { NymFolder, nymFolders } from './folder.ts';
-import { type HolderMix, Nymholder } from './holder.ts';
+import { Nymholder } from './holder.ts';
 import type { ServerAddress } from './record.ts';
 
 const FOLDER = 'nyms';
