@@ -45,6 +45,18 @@ test('gives out no nyms until the operator names a domain', async () => {
   await open.close(0);
 });
 
+// spec: mixminion-nym 9
+test('says so when nobody could reach it', () => {
+  const warned = (given: NymSettings, ...beside: string[]) =>
+    nym.warnings?.(given, new Set(beside)).map(({ message }) => /remailer|gateway/.exec(message)?.[0]);
+  expect(warned(settings())).toEqual(['remailer', 'gateway']);
+  expect(warned(settings(), 'nym', 'smtp')).toEqual(['remailer']);
+  expect(warned(settings(), 'nym', 'mix')).toEqual(['gateway']);
+  expect(warned(settings(), 'nym', 'mix', 'smtp')).toEqual([]);
+  expect(warned(schema.parse({}))).toEqual([]);
+  expect([nym.rests?.(settings()), nym.rests?.(schema.parse({}))]).toEqual([false, true]);
+});
+
 test('answers by way of the remailer, spends nothing when it is closed, and does what its operator says', async () => {
   const sent: Buffer[] = [];
   const open = await nym.open(house(), settings({ approval: true }));

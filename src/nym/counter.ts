@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { exitOffer, mixService } from '../mixminion/node/service.ts';
 import type { Controls } from '../post/control.ts';
-import type { Counter, House, Listening, OpenCounter } from '../post/counter.ts';
+import type { Counter, Danger, House, Listening, OpenCounter } from '../post/counter.ts';
 import { MAX_MESSAGE } from './messages/frames.ts';
 import { CONTROL } from './server/addresses.ts';
 import { controls, openControls } from './server/controls.ts';
@@ -23,6 +23,8 @@ export const nym: Counter<NymSettings> = {
   settings,
   chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   controls,
+  rests: ({ domain }) => domain === '',
+  warnings,
   listens: () => [],
   async open(house, settings) {
     const open = new OpenNymserver(house);
@@ -30,6 +32,27 @@ export const nym: Counter<NymSettings> = {
     return open;
   },
 };
+
+/** Both ways to a nym are other counters of the same office.   spec: mixminion-nym 9 */
+function warnings({ domain }: NymSettings, beside: ReadonlySet<string> = new Set()): Danger[] {
+  if (domain === '') return [];
+  const found: Danger[] = [];
+  if (!beside.has('mix')) {
+    found.push({
+      setting: 'nym.domain',
+      message: 'no remailer is open in this office: nobody can ask for a nym, and no nymholder hears anything',
+      remedy: 'set mix.enabled = true, and have "mix" among office.counters',
+    });
+  }
+  if (!beside.has('smtp')) {
+    found.push({
+      setting: 'nym.domain',
+      message: 'no SMTP gateway is open in this office: no nym gets mail from the world, or sends any',
+      remedy: 'have "smtp" among office.counters',
+    });
+  }
+  return found;
+}
 
 /** Closed, or at work. */
 class OpenNymserver implements OpenCounter<NymSettings> {

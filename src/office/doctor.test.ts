@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { echo } from '../../test/support/echo-counter.ts';
 import { systemClock } from '../base/time.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
+import { counters } from './counters.ts';
 import { dataFolderAt } from './data-folder.ts';
 import { examine } from './doctor.ts';
 import { makeOffice, openOffice } from './office.ts';
@@ -24,6 +25,28 @@ test("a counter's own warnings are among the findings, while it is among the ope
   ]);
   expect(await found('[echo]\ngreeting = "hello"\n')).toEqual([]);
   expect(await found('[office]\ncounters = []\n[echo]\ngreeting = "hush"\n')).toEqual([]);
+  await rm(join(folder.path, '..'), { recursive: true });
+});
+
+test('a nymserver needs a remailer and a gateway beside it, and is reason enough to put fragments together', async () => {
+  const folder = dataFolderAt(join(await mkdtemp(join(tmpdir(), 'postern-doctor-')), 'data'));
+  await makeOffice(folder, counters);
+  const found = async (config: string) => {
+    await writeFile(folder.config, `${config}\n[health]\nlisten = []\n`);
+    return (await examine(folder, counters, systemClock)).flatMap(({ name, state, says }) => {
+      return name === 'nym' || (name === 'configuration' && state === 'fault') ? [says] : [];
+    });
+  };
+  const open = '[nym]\ndomain = "nym.example.org"\n';
+  const mix = '[mix]\nenabled = true\nnickname = "Amber"\ncontact = "amber@example.org"\n';
+  const fragmented = '[mix.fragmented]\nenabled = true\n[mix.mbox]\nenabled = true\n';
+  expect(await found('')).toEqual([]);
+  expect(await found(open)).toEqual([expect.stringContaining('no remailer')]);
+  expect(await found(`[office]\ncounters = ["nym", "mix"]\n${open}${mix}`)).toEqual([
+    expect.stringContaining('no SMTP gateway'),
+  ]);
+  expect(await found(`${open}${mix}${fragmented}`)).toEqual([]);
+  expect(await found(`${mix}${fragmented}`)).toEqual([expect.stringContaining('mix.mbox.address_file')]);
   await rm(join(folder.path, '..'), { recursive: true });
 });
 

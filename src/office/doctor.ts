@@ -8,6 +8,7 @@ import { type Clock, DAY, MINUTE, SECOND } from '../base/time.ts';
 import { formatEndpoint } from '../net/endpoint.ts';
 import { readTlsIdentity } from '../net/tls-identity.ts';
 import { checkConfig } from './check-config.ts';
+import { atWork } from './dangers.ts';
 import { checkDataFolder, type DataFolder } from './data-folder.ts';
 import type { Health } from './health.ts';
 import { isDemoIdentity, readGivenIdentity } from './identity.ts';
@@ -54,8 +55,9 @@ export async function examine(folder: DataFolder, counters: readonly AnyCounter[
     const names = health?.counters ?? known.office.counters; // one that runs may have opened fewer, or others
     const open = counters.filter(({ name }) => names.includes(name));
     await look('office', async () => running(known, open, health));
+    const beside = atWork(known, open);
     for (const counter of open) {
-      for (const { setting, message, remedy } of counter.warnings?.(known.counters[counter.name]) ?? []) {
+      for (const { setting, message, remedy } of counter.warnings?.(known.counters[counter.name], beside) ?? []) {
         findings.push({ name: counter.name, state: 'warning', says: `${setting}: ${message}`, remedy });
       }
     }

@@ -22,10 +22,15 @@ export interface Counter<Settings> {
   files?(): Promise<CounterFiles<Settings>>;
   /** What its operator may ask, whether the office runs or not. */
   readonly controls?: Controls<Settings>;
-  /** Settings that must not be used, each with its remedy; checked before anything is opened. */
-  dangers?(settings: Settings): readonly Danger[];
+  /** Whether it stays closed with these settings, although it is among the counters of the office. */
+  rests?(settings: Settings): boolean;
+  /**
+   * Settings that must not be used, each with its remedy; checked before anything is opened. `beside` has the names of the counters
+   * that are at work in this office; without it the counter is judged as if it were alone.
+   */
+  dangers?(settings: Settings, beside?: ReadonlySet<string>): readonly Danger[];
   /** Settings that are allowed and deserve a word from the doctor. */
-  warnings?(settings: Settings): readonly Danger[];
+  warnings?(settings: Settings, beside?: ReadonlySet<string>): readonly Danger[];
   /** Where it would listen, so that the office can judge addresses before opening. */
   listens(settings: Settings): readonly Endpoint[];
   open(house: House, settings: Settings): Promise<OpenCounter<Settings>>;

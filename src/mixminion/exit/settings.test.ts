@@ -25,7 +25,7 @@ test('defaults: nothing is delivered, and everything is as it always was', () =>
   });
   expect(settings.smtp.retry).toEqual(Array(21).fill(7 * HOUR));
   expect(settings.fragmented.maximum_interval).toBe(2 * DAY);
-  expect(exitDangers(settings, 'mix')).toEqual([]);
+  expect(exitDangers(settings, 'mix', false)).toEqual([]);
   expect(advertised(settings)).toEqual({});
 });
 
@@ -63,7 +63,7 @@ test('what the descriptor tells of it', () => {
 });
 
 test('settings that cannot work are named with a remedy', () => {
-  const named = (given: object) => exitDangers(read(given), 'mix').map(({ setting }) => setting);
+  const named = (given: object) => exitDangers(read(given), 'mix', false).map(({ setting }) => setting);
   const whole = { enabled: true, return_address: 'a@b.c' };
   expect(named({ smtp: { enabled: true } })).toEqual(['mix.relay.host', 'mix.smtp.return_address']);
   expect(named({ smtp: whole, relay: { host: 'localhost' } })).toEqual([]);
@@ -73,6 +73,14 @@ test('settings that cannot work are named with a remedy', () => {
   expect(named({ relay: { host: 'mail.example.org:25', tls: 'none' } })).toEqual(['mix.relay.tls']);
   expect(named({ relay: { host: '127.0.0.1:25', tls: 'none' } })).toEqual([]);
   expect(named({ relay: { user: 'office' } })).toEqual(['mix.relay.password_file']);
+});
+
+// spec: mixminion-nym 9
+test('the nymserver of the office is enough for fragments, and for an mbox that nobody else has', () => {
+  const named = (given: object) => exitDangers(read(given), 'mix', true).map(({ setting }) => setting);
+  expect(named({ fragmented: { enabled: true }, mbox: { enabled: true } })).toEqual([]);
+  expect(named({ mbox: { enabled: true, address_file: 'users' } })).toEqual(['mix.mbox.return_address']);
+  expect(named({ smtp: { enabled: true } })).toEqual(['mix.relay.host', 'mix.smtp.return_address']);
 });
 
 // spec: mixminion-server 1.3

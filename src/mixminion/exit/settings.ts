@@ -130,9 +130,13 @@ export function advertised({
   };
 }
 
-/** Settings with which no exit can work. `prefix` is the counter's name. */
-export function exitDangers(settings: ExitSettings, prefix: string): Danger[] {
+/**
+ * Settings with which no exit can work. `prefix` is the counter's name; `nymserver` says whether there is one in this office, which brings
+ * an exit, and an mbox whose mail goes nowhere else.
+ */
+export function exitDangers(settings: ExitSettings, prefix: string, nymserver: boolean): Danger[] {
   const { relay, smtp, mbox, fragmented } = settings;
+  const isForNymserver = nymserver && mbox.address_file === '';
   const to = relayEndpoint(settings);
   const findings: readonly (readonly [found: boolean, setting: string, message: string, remedy: string])[] = [
     [
@@ -155,25 +159,25 @@ export function exitDangers(settings: ExitSettings, prefix: string): Danger[] {
     ],
     ...(['smtp', 'mbox'] as const).map((kind) => {
       const table = { smtp, mbox }[kind];
-      const lacking = table.enabled && table.return_address === '';
+      const sends = table.enabled && !(kind === 'mbox' && isForNymserver);
       return [
-        lacking,
+        sends && table.return_address === '',
         `${kind}.return_address`,
         'outgoing mail needs an address that it comes from',
         'set one',
       ] as const;
     }),
     [
-      mbox.enabled && mbox.address_file === '',
+      mbox.enabled && mbox.address_file === '' && !nymserver,
       'mbox.address_file',
       'no user is named anywhere',
       'name the file with the users',
     ],
     [
-      fragmented.enabled && !smtp.enabled && !mbox.enabled,
+      fragmented.enabled && !smtp.enabled && !mbox.enabled && !nymserver,
       'fragmented.enabled',
       'messages would be put together and could not be delivered',
-      'enable smtp or mbox as well, or set it to false',
+      'enable smtp or mbox, or open a nymserver as well, or set it to false',
     ],
   ];
   return findings

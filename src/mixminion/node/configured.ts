@@ -15,6 +15,9 @@ import type { MixSettings } from './settings.ts';
 
 const PROTOCOLS: readonly string[] = ['0.3'];
 const SOFTWARE = 'Postern 0.1';
+/** The counter that brings an exit with an mbox of its own. */
+const NYMSERVER = 'nym';
+const ALONE: ReadonlySet<string> = new Set();
 /** Figures of a shorter time tell of single packets.   spec: mixminion-server 1.1 */
 const SOUND_STATISTICS = 2 * HOUR;
 
@@ -85,8 +88,8 @@ function poolOf({ mix_algorithm, mix_interval, mix_pool_minimum, mix_pool_rate }
   return { strategy: mix_algorithm, interval: mix_interval, minimum: mix_pool_minimum, rate: mix_pool_rate / 100 };
 }
 
-/** Settings with which the remailer cannot run. */
-export function mixDangers(settings: MixSettings): Danger[] {
+/** Settings with which the remailer cannot run in an office with these other counters. */
+export function mixDangers(settings: MixSettings, beside: ReadonlySet<string> = ALONE): Danger[] {
   if (!settings.enabled) return [];
   const lacking = (setting: string, message: string, remedy: string) => ({
     setting: `mix.${setting}`,
@@ -107,7 +110,7 @@ export function mixDangers(settings: MixSettings): Danger[] {
         'set compat = "mixminion-0.0.8", or listen_compat = []',
       ),
     );
-  return [...found, ...exitDangers(settings, 'mix')];
+  return [...found, ...exitDangers(settings, 'mix', beside.has(NYMSERVER))];
 }
 
 /** What the doctor says of settings that are allowed. */

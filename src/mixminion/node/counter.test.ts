@@ -73,6 +73,9 @@ test('what is missing and what is weak is said', () => {
   ]);
   expect(warnings(enabled({ mix_pool_minimum: 4 }))).toEqual(['mix.mix_pool_minimum']);
   expect(warnings(enabled({ retry: '1 hour' }))).toContain('mix.retry');
+  const fragmented = enabled({ fragmented: { enabled: true } });
+  expect(complaints(fragmented)).toEqual(['mix.fragmented.enabled']);
+  expect(mix.dangers?.(fragmented, new Set(['mix', 'nym']))).toEqual([]);
 });
 
 // spec: mixminion-server 1, 8.2

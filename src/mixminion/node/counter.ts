@@ -18,6 +18,7 @@ export const mix: Counter<MixSettings> = {
   name: 'mix',
   title: 'Type III remailer',
   settings,
+  rests: ({ enabled }) => !enabled,
   dangers: mixDangers,
   warnings: mixWarnings,
   listens: ({ enabled, compat, listen, listen_compat }) =>
