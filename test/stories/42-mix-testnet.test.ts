@@ -1,7 +1,7 @@
 // `postern mix testnet`: a whole network on one machine, a letter through three plus three remailers, a long message, an answer
 // through a reply block; and a person at another terminal, in the network's own time.   spec: mixminion-server 9
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -119,3 +119,31 @@ test('it stays open until it is told to stop', async () => {
   expect(status).toBe(0);
   expect(out).toContain('postern mix send --to bob@mix.test --home');
 });
+
+test.each([
+  ['SIGTERM', 'keys are made', () => new Promise<RsaPrivateKey>(() => {})],
+  ['SIGHUP', 'the story is told', undefined],
+] as const)(
+  '%s while %s leaves nothing behind',
+  async (signal, _when, generate) => {
+    const temporary = await mkdtemp(join(folder, 'tmp-'));
+    vi.stubEnv('TMPDIR', temporary);
+    const keys = vi.mocked(RsaPrivateKey.generate);
+    if (generate) keys.mockImplementation(generate);
+    try {
+      const ended = overhear(() => runPostern(['mix', 'testnet', '--speed', '1']));
+      const made = () => readdir(temporary, { recursive: true });
+      // At this speed the first letter takes hours.
+      await expect
+        .poll(made, { timeout: 30_000 })
+        .toContainEqual(expect.stringMatching(generate ? 'store.db' : 'alice/mix/mix.toml'));
+      process.emit(signal);
+      expect(await ended).toMatchObject({ status: 0, err: '' });
+      expect(await made()).toEqual([]);
+    } finally {
+      vi.unstubAllEnvs();
+      keys.mockImplementation(readyKeys());
+    }
+  },
+  60_000,
+);

@@ -1,11 +1,12 @@
 // `postern mix testnet`: a whole network on this machine, and what it shows of itself; open until Ctrl-C.
 
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { silentLog } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
-import { fastClock, MINUTE, systemClock } from '../../base/time.ts';
+import { fastClock, MINUTE, SECOND, systemClock } from '../../base/time.ts';
 import { DOMAIN } from '../../mixminion/testnet/mailroom.ts';
 import { playStory, type StoryEvent } from '../../mixminion/testnet/story.ts';
 import { Testnet } from '../../mixminion/testnet/testnet.ts';
@@ -17,7 +18,9 @@ import { print, showProgress, table } from '../output.ts';
 const OWNER_ONLY = 0o077;
 /** How long a message may take, of the machine's time: many times what it takes. */
 const PATIENCE = 3 * MINUTE;
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** Within it a second signal is the same one, passed on: npm does so. */
+const ECHO = SECOND;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface TestnetOptions extends JsonOption {
   readonly speed: number;
@@ -34,6 +37,9 @@ export async function testnet({ speed, folder, story, once, json = false }: Test
   using interrupted = untilInterrupted();
   const stop = interrupted.signal;
   const temporary = folder === undefined ? await mkdtemp(join(tmpdir(), 'postern-testnet-')) : undefined;
+  // However the process ends: a reader of its output that has gone away, a terminal that was closed.
+  const leave = () => temporary !== undefined && rmSync(temporary, { recursive: true, force: true });
+  process.once('exit', leave);
   try {
     const begun = systemClock.now();
     const setting = `${speed} since ${new Date(begun).toISOString()}`;
@@ -42,6 +48,7 @@ export async function testnet({ speed, folder, story, once, json = false }: Test
       folder: resolve(temporary ?? folder ?? ''),
       clock: fastClock({ begun, speed }),
       log: silentLog,
+      signal: stop,
       onProgress: (done, total) => bar.update(done, total),
     }).finally(() => bar.stop());
     const homes = { alice: await net.home('alice', setting), bob: await net.home('bob', setting) };
@@ -59,16 +66,24 @@ export async function testnet({ speed, folder, story, once, json = false }: Test
     if (once || stop.aborted) return;
     if (!json) print(invitation(net, homes));
     await new Promise<void>((done) => stop.addEventListener('abort', () => done()));
+  } catch (error) {
+    if (error !== stop.reason) throw error;
   } finally {
+    process.off('exit', leave);
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
   }
 }
 
-/** Its signal is aborted by Ctrl-C and the like; at the second time the process ends as others do. */
+/** Its signal is aborted by Ctrl-C and the like; when somebody insists the process ends without waiting for anything. */
 function untilInterrupted(): { readonly signal: AbortSignal } & Disposable {
   const stop = new AbortController();
-  const abort = () => stop.abort();
-  for (const signal of SIGNALS) process.once(signal, abort);
+  let asked: number | undefined;
+  const abort = (signal: (typeof SIGNALS)[number]) => {
+    if (asked !== undefined && performance.now() - asked > ECHO) process.exit(128 + constants.signals[signal]);
+    asked ??= performance.now();
+    stop.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, abort);
   return {
     signal: stop.signal,
     [Symbol.dispose]() {

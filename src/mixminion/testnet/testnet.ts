@@ -51,6 +51,8 @@ export interface TestnetOptions {
   readonly changes?: Readonly<Record<string, unknown>>;
   /** Makes RSA keys; tests have some in store. */
   readonly generate?: (bits: number) => Promise<RsaPrivateKey>;
+  /** Ends the opening: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
   /** Told while keys are made, which takes most of the time. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -80,10 +82,12 @@ export class Testnet implements AsyncDisposable {
 
   /** Resolves when all remailers are listed. Rejects with what failed; nothing is left open then. */
   static async open(options: TestnetOptions): Promise<Testnet> {
-    const { folder, clock, log, names = NAMES, changes, random = systemRandom } = options;
+    const { folder, clock, log, names = NAMES, changes, random = systemRandom, signal } = options;
     await using stack = new AsyncDisposableStack();
-    const authorityKey = (options.generate ?? RsaPrivateKey.generate)(AUTHORITY_KEY_BITS);
-    const generate = keysAhead(options, names.length * KEYS_EACH);
+    const make = untilAborted(options.generate ?? RsaPrivateKey.generate, signal);
+    const authorityKey = make(AUTHORITY_KEY_BITS);
+    authorityKey.catch(() => {}); // awaited later
+    const generate = keysAhead(make, names.length * KEYS_EACH, options.onProgress);
     await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
     const store = stack.use(disposable(await openSqliteStore({ file: join(folder, 'store.db') })));
     const mail = new Mailroom(join(folder, 'mail'));
@@ -121,8 +125,11 @@ export class Testnet implements AsyncDisposable {
     );
     const net = new Testnet(options, { at, nodes, mail, authority, stack: stack.move() });
     try {
-      await Promise.all(nodes.map((node) => node.start()));
-      await net.#listed();
+      const starts = await Promise.allSettled(nodes.map((node) => node.start())); // what starts has to be stopped, too
+      await Promise.all(
+        starts.map((start) => (start.status === 'rejected' ? Promise.reject(start.reason) : undefined)),
+      );
+      await net.#listed(signal);
       return net;
     } catch (error) {
       await net[Symbol.asyncDispose]();
@@ -156,8 +163,9 @@ export class Testnet implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  async #listed(): Promise<void> {
+  async #listed(signal: AbortSignal | undefined): Promise<void> {
     for (let looks = 0; looks < LOOKS; looks += 1) {
+      signal?.throwIfAborted();
       const found = await this.directory().then(
         (listed) => listed.recommendedNicknames.length,
         () => 0,
@@ -169,9 +177,24 @@ export class Testnet implements AsyncDisposable {
   }
 }
 
+type Generate = (bits: number) => Promise<RsaPrivateKey>;
+
+/** The same, but nobody waits for a key once the signal is aborted. */
+function untilAborted(generate: Generate, signal: AbortSignal | undefined): Generate {
+  if (signal === undefined) return generate;
+  return (bits) =>
+    new Promise((resolve, reject) => {
+      const abort = () => reject(signal.reason);
+      if (signal.aborted) return abort();
+      signal.addEventListener('abort', abort);
+      generate(bits)
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', abort));
+    });
+}
+
 /** Makes keys before they are asked for, all cores at work. */
-function keysAhead(options: TestnetOptions, total: number): (bits: number) => Promise<RsaPrivateKey> {
-  const { generate = RsaPrivateKey.generate, onProgress = () => {} } = options;
+function keysAhead(generate: Generate, total: number, onProgress: TestnetOptions['onProgress'] = () => {}): Generate {
   let done = 0;
   const made = Array.from({ length: total }, async () => {
     const key = await generate(KEY_BITS);
@@ -179,6 +202,7 @@ function keysAhead(options: TestnetOptions, total: number): (bits: number) => Pr
     onProgress(done, total);
     return key;
   });
+  for (const key of made) key.catch(() => {}); // not all are asked for when the opening ends early
   return async (bits) => (bits === KEY_BITS ? made.shift() : undefined) ?? generate(bits);
 }
 
