@@ -5,12 +5,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { gather, parseNumber } from './client-options.ts';
-import { makeCommand, UsageError } from './command.ts';
-import { print } from './output.ts';
+import { type JsonOption, makeCommand, UsageError, withJsonOption } from './command.ts';
+import { print, printJson } from './output.ts';
 
 const DAYS = 397;
 
-interface FolderOption {
+interface Options extends JsonOption {
   readonly folder: string;
 }
 
@@ -18,7 +18,7 @@ export function caCommand(): Command {
   const about =
     'A small certificate authority, for private networks and trials. Its files lie in a folder; keep ca.key to yourself.';
   const group = makeCommand('ca', about, ['postern ca init "Our village"', 'postern ca issue mail.example.org']);
-  const within = (command: Command) => command.option('--folder <folder>', 'where its files lie', 'ca');
+  const within = (command: Command) => withJsonOption(command).option('--folder <folder>', 'where its files lie', 'ca');
   group.addCommand(
     within(
       makeCommand('init', 'Make the authority: ca.crt, which everybody trusts, and ca.key.', [
@@ -44,16 +44,16 @@ export function caCommand(): Command {
   return group;
 }
 
-async function init(name: string, { folder }: FolderOption): Promise<void> {
+async function init(name: string, { folder, json }: Options): Promise<void> {
   const { made, modules } = await prepared(folder, 'ca');
   const { makeRoot } = modules;
   const root = await makeRoot(name, made);
-  await write(folder, 'ca', root);
+  await write(folder, 'ca', root, json);
 }
 
 async function issueOne(
   host: string,
-  options: FolderOption & { also: string[]; days: number; client?: boolean },
+  options: Options & { also: string[]; days: number; client?: boolean },
 ): Promise<void> {
   const { folder, also, days, client } = options;
   const { made, modules } = await prepared(folder, host);
@@ -72,7 +72,7 @@ async function issueOne(
     },
     made,
   );
-  await write(folder, host, issued);
+  await write(folder, host, issued, options.json);
 }
 
 async function prepared(folder: string, name: string) {
@@ -94,10 +94,12 @@ async function write(
   folder: string,
   name: string,
   { certificate, key }: { certificate: string; key: string },
+  json = false,
 ): Promise<void> {
   const { replaceFile } = await import('../base/files.ts');
   const [certificateFile, keyFile] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];
   await replaceFile(keyFile, key);
   await replaceFile(certificateFile, certificate);
-  print(`${certificateFile}\n${keyFile}`);
+  if (json) printJson({ certificate: certificateFile, key: keyFile });
+  else print(`${certificateFile}\n${keyFile}`);
 }

@@ -54,7 +54,9 @@ export function directoryCommand(): Command {
   group.addCommand(withJsonOption(withDataOption(status)).action(showStatus));
   const renew =
     'Make the directory of today anew, out of what is approved now (the office must run, and nobody else vote).';
-  group.addCommand(withDataOption(makeCommand('renew', renew, ['postern directory renew'])).action(renewToday));
+  group.addCommand(
+    withJsonOption(withDataOption(makeCommand('renew', renew, ['postern directory renew']))).action(renewToday),
+  );
   return group;
 }
 
@@ -93,8 +95,9 @@ async function showStatus({ data, json }: Options): Promise<void> {
   print(`\n${table(['VOTER', 'VOTE', 'SIGNATURE', 'FINGERPRINT'], rows)}`);
 }
 
-async function renewToday({ data }: DataOption): Promise<void> {
+async function renewToday({ data, json }: Options): Promise<void> {
   const done = await askOffice(data, 'directory', 'now', null);
+  if (json) return printJson({ renewed: done === true });
   print(
     done === true ? 'The directory of today is made anew.' : 'Others vote here too: a day is made once, at midnight.',
   );

@@ -52,6 +52,7 @@ test('announced, approved, listed, and still there after a restart', async () =>
   expect(await ask('approve', 'amber')).toMatchObject({ vote: 'yes', nickname: 'Amber' });
   expect((await publishDescriptor(`${base}upload`, text)).message).toBe('Accepted.');
   expect(await run('renew')).toContain('made anew');
+  expect(await ask('renew')).toEqual({ renewed: true });
 
   const { fingerprint } = await ask('status');
   const knownServers = [{ name: 'here', url: base, fingerprint }];
