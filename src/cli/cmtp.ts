@@ -3,7 +3,7 @@
 
 import type { Command } from 'commander';
 import { gather, offline, online, parseNumber, withOutboxOptions } from './client-options.ts';
-import { makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand, withDataOption, withJsonOption, withYesOption } from './command.ts';
 import { queueCommand } from './queue.ts';
 
 export function cmtpCommand(): Command {
@@ -200,7 +200,13 @@ function account(): Command {
       .action(async (file, options) => (await operator()).rotate(file, options)),
   );
   group.addCommand(
-    office('remove', 'Remove an account with all its mail.', 'postern cmtp account remove alice')
+    withYesOption(
+      office(
+        'remove',
+        'Remove an account with all its mail. Asks before it does so.',
+        'postern cmtp account remove alice',
+      ),
+    )
       .argument('<name>', 'the account, without its domain')
       .action(async (name, options) => (await operator()).remove(name, options)),
   );

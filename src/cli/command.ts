@@ -36,8 +36,17 @@ export function withDataOption(command: Command): Command {
   return command.option('-d, --data <folder>', "the office's data folder", DATA_FOLDER);
 }
 
+export interface YesOption {
+  readonly yes?: boolean;
+}
+
 export interface JsonOption {
   readonly json?: boolean;
+}
+
+/** `--yes`, for commands that ask before they do what cannot be undone; see `agreed`. */
+export function withYesOption(command: Command): Command {
+  return command.option('-y, --yes', 'do not ask');
 }
 
 /** `--json`, for commands whose answer scripts want. */

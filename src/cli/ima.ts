@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander';
 import { gather, offline, online, parseNumber } from './client-options.ts';
-import { makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand, withDataOption, withJsonOption, withYesOption } from './command.ts';
+import { withNewPasswordOption, withPasswordOption } from './password.ts';
 
 export function imaCommand(): Command {
   const group = makeCommand('ima', 'Write and read mail of the Internet Mail Architecture.', [
@@ -18,10 +19,9 @@ const letters = () => import('./ima/letters.ts');
 const operator = () => import('./ima/operator.ts');
 
 function login(): Command {
-  const about = 'Say which account is yours. The password is asked for, or read from a file.';
-  return online(makeCommand('login', about, ['postern ima login alice@example.org']))
+  const about = 'Say which account is yours. The password is kept in your folder; with a certificate none is needed.';
+  return withPasswordOption(online(makeCommand('login', about, ['postern ima login alice@example.org'])))
     .argument('<address>', 'the account')
-    .option('--password-file <file>', 'a file with the password')
     .option('--cert <file>', 'PEM file with your own certificate, where that is how you are known')
     .option('--key <file>', 'PEM file with its key')
     .option('--imrp <host:port>', 'where mail is fetched, in place of what the name service says')
@@ -98,22 +98,20 @@ function account(): Command {
     'postern ima account list',
   ]);
   group.addCommand(
-    office(
-      'add',
-      'Make an account. Without a key its password is asked for.',
-      'postern ima account add alice@example.org',
+    withNewPasswordOption(
+      office('add', 'Make an account. With a key it needs no password.', 'postern ima account add alice@example.org'),
     )
       .argument('<address>', 'the account')
-      .option('--password-file <file>', 'a file with the password')
       .option('--key <digits>', 'the SHA-256 of the key of his certificate; may be given again', gather, [])
       .option('--both', 'password and certificate are needed')
       .option('--keep-sent', 'keep what he sends in his folder `sent`')
       .action(async (address, options) => (await operator()).addAccount(address, options)),
   );
   group.addCommand(
-    office('passwd', 'Give an account a new password.', 'postern ima account passwd alice@example.org')
+    withNewPasswordOption(
+      office('passwd', 'Give an account a new password.', 'postern ima account passwd alice@example.org'),
+    )
       .argument('<address>', 'the account')
-      .option('--password-file <file>', 'a file with the password')
       .action(async (address, options) => (await operator()).newPassword(address, options)),
   );
   group.addCommand(
@@ -122,7 +120,13 @@ function account(): Command {
     ),
   );
   group.addCommand(
-    office('remove', 'Remove an account with all its mail.', 'postern ima account remove alice@example.org')
+    withYesOption(
+      office(
+        'remove',
+        'Remove an account with all its mail. Asks before it does so.',
+        'postern ima account remove alice@example.org',
+      ),
+    )
       .argument('<address>', 'the account')
       .action(async (address, options) => (await operator()).removeAccount(address, options)),
   );
@@ -151,9 +155,15 @@ function lists(): Command {
       .action(async (address, options) => (await operator()).addList(address, options)),
   );
   group.addCommand(
-    office('remove', 'Remove a list.', 'postern ima lists remove club@example.org')
+    withYesOption(
+      office(
+        'remove',
+        'Remove a list with all its subscriptions. Asks before it does so.',
+        'postern ima lists remove club@example.org',
+      ),
+    )
       .argument('<list>', 'its address')
-      .action(async (address, options) => (await operator()).changeList('remove', address, undefined, options)),
+      .action(async (address, options) => (await operator()).removeList(address, options)),
   );
   for (const wish of ['subscribe', 'unsubscribe'] as const) {
     group.addCommand(

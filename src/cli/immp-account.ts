@@ -1,7 +1,8 @@
 // `postern immp account`: what the operator of an office asks its IMMP counter, as a table of commands.
 
 import type { Command } from 'commander';
-import { makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand, withDataOption, withJsonOption, withYesOption } from './command.ts';
+import { withNewPasswordOption } from './password.ts';
 
 const operator = () => import('./immp/operator.ts');
 
@@ -14,19 +15,24 @@ export function immpAccountCommand(): Command {
   const office = (name: string, about: string, ...examples: [string, ...string[]]) =>
     withJsonOption(withDataOption(makeCommand(name, about, examples)));
   const NAME = 'the account; its domain may be left out';
-  const PASSWORD = 'The password is asked for, or taken from POSTERN_NEW_PASSWORD.';
   const commands = [
     office('list', 'List all accounts and shared mailboxes.', 'postern immp account list').action(async (options) =>
       (await operator()).list(options),
     ),
-    office('add', `Make an account. ${PASSWORD}`, 'postern immp account add alice')
+    withNewPasswordOption(office('add', 'Make an account.', 'postern immp account add alice'))
       .argument('<name>', NAME)
       .option('--quota <size>', 'how much it holds, such as 500 MiB')
       .action(async (name, options) => (await operator()).add(name, options)),
-    office('passwd', `Give an account a new password. ${PASSWORD}`, 'postern immp account passwd alice')
+    withNewPasswordOption(office('passwd', 'Give an account a new password.', 'postern immp account passwd alice'))
       .argument('<name>', NAME)
       .action(async (name, options) => (await operator()).passwd(name, options)),
-    office('remove', 'Remove an account or a shared mailbox with all its mail.', 'postern immp account remove alice')
+    withYesOption(
+      office(
+        'remove',
+        'Remove an account or a shared mailbox with all its mail. Asks before it does so.',
+        'postern immp account remove alice',
+      ),
+    )
       .argument('<name>', NAME)
       .action(async (name, options) => (await operator()).remove(name, options)),
     office('quota', 'Change how much a mailbox holds.', 'postern immp account quota alice "2 GiB"')

@@ -4,7 +4,16 @@ import type { Command } from 'commander';
 import type { Visit } from '../immp/visits.ts';
 import type { ServerKeys } from '../office/key-roll.ts';
 import { askOffice } from './ask-office.ts';
-import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { agreed } from './ask-person.ts';
+import {
+  type DataOption,
+  type JsonOption,
+  makeCommand,
+  withDataOption,
+  withJsonOption,
+  withYesOption,
+  type YesOption,
+} from './command.ts';
 import { facts, print, printJson, table } from './output.ts';
 
 type Options = DataOption & JsonOption;
@@ -22,7 +31,7 @@ export function immpServerKeyCommand(): Command {
   add('show', 'Show the key, and the next one if one is announced.').action(show);
   add('plan', 'Make the next key, and announce it to all domains that are known.').action(plan);
   add('announce', 'Announce the next key again to all domains that are known. The office must run.').action(announce);
-  add('switch', 'Show the next key from now on; the present one is gone then.')
+  withYesOption(add('switch', 'Show the next key from now on; the present one is gone then. Asks before it does so.'))
     .option('--now', 'even if it was not announced for 14 days')
     .action(switchOver);
   add('cancel', 'Forget the next key.').action(cancel);
@@ -56,7 +65,9 @@ async function visit({ data }: Options): Promise<readonly Visit[]> {
   return visits;
 }
 
-async function switchOver({ data, json, now = false }: Options & { readonly now?: boolean }): Promise<void> {
+async function switchOver(options: Options & YesOption & { readonly now?: boolean }): Promise<void> {
+  const { data, json, yes, now = false } = options;
+  await agreed('Put the next key in the place of the present one, which is destroyed?', yes);
   const keys = (await askOffice(data, 'office', 'key.switch', { now })) as ServerKeys;
   if (json) return printJson(keys);
   printKeys(keys);

@@ -3,9 +3,10 @@
 
 import { type Command, Option } from 'commander';
 import { gather, offline, online, parseNumber } from './client-options.ts';
-import { makeCommand } from './command.ts';
+import { makeCommand, withYesOption } from './command.ts';
 import { immpAccountCommand } from './immp-account.ts';
 import { immpServerKeyCommand } from './immp-server-key.ts';
+import { withNewPasswordOption, withPasswordOption } from './password.ts';
 import { queueCommand } from './queue.ts';
 
 export function immpCommand(): Command {
@@ -79,12 +80,14 @@ function mailbox(name: string, about: string, examples: readonly [string, ...str
 function login(): Command {
   const about =
     'Log in to an account, and keep what logs in again. The server is known by its key from then on. ' +
-    'The password is asked for, or taken from POSTERN_PASSWORD; it is not kept.';
-  return online(
-    makeCommand('login', about, [
-      'postern immp login alice@example.org',
-      'postern immp login alice@example.org --server mail.example.org:1025',
-    ]),
+    'The password is not kept.';
+  return withPasswordOption(
+    online(
+      makeCommand('login', about, [
+        'postern immp login alice@example.org',
+        'postern immp login alice@example.org --server mail.example.org:1025',
+      ]),
+    ),
   )
     .argument('<imid>', 'the account')
     .option('-s, --server <host:port>', 'where its server is (default: what the name service says, else port 1025)')
@@ -101,7 +104,7 @@ function logout(): Command {
 
 function password(): Command {
   const about = 'Set a new password. The server gets what is derived from it, never the password.';
-  return user('password', about, ['postern immp password']).action(async (options) =>
+  return withNewPasswordOption(user('password', about, ['postern immp password'])).action(async (options) =>
     (await accounts()).newPassword(options),
   );
 }
@@ -252,7 +255,8 @@ function flag(): Command {
 }
 
 function remove(): Command {
-  return inFolder(mailbox('delete', 'Delete messages on the server.', ['postern immp delete 5f0b9c2e']))
+  const about = 'Delete messages on the server. Asks before it deletes all of a folder.';
+  return withYesOption(inFolder(mailbox('delete', about, ['postern immp delete 5f0b9c2e'])))
     .argument('<message>', `${MESSAGE}, or "*" for all of the folder`)
     .action(async (message, options) => (await changing()).remove(message, options));
 }
@@ -299,7 +303,11 @@ function node(): Command {
       .action(async (name, title, options) => (await nodes()).createNode(name, title, options)),
   );
   group.addCommand(
-    user('remove', 'Remove a node with all its subscriptions.', ['postern immp node remove alice/news@example.org'])
+    withYesOption(
+      user('remove', 'Remove a node with all its subscriptions. Asks before it does so.', [
+        'postern immp node remove alice/news@example.org',
+      ]),
+    )
       .argument('<node>', 'the node')
       .action(async (name, options) => (await nodes()).removeNode(name, options)),
   );
@@ -352,9 +360,8 @@ function open(): Command {
   const about =
     'Follow a link: subscribe to what impp://newsletter/updates@website.com?subscribe names, write to ' +
     'impp://alice@example.org?compose, or show a message of yours. Asks before it does anything.';
-  return user('open', about, ['postern immp open "impp://newsletter/updates@website.com?subscribe"'])
+  return withYesOption(user('open', about, ['postern immp open "impp://newsletter/updates@website.com?subscribe"']))
     .argument('<uri>', 'the link')
-    .option('-y, --yes', 'do not ask')
     .action(async (uri, options) => (await links()).open(uri, options));
 }
 

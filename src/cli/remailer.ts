@@ -5,7 +5,15 @@ import type { ReplacedKeys } from '../mixminion/node/counter.ts';
 import type { RemailerStatus } from '../mixminion/node/remailer.ts';
 import { askOffice } from './ask-office.ts';
 import { agreed } from './ask-person.ts';
-import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import {
+  type DataOption,
+  type JsonOption,
+  makeCommand,
+  withDataOption,
+  withJsonOption,
+  withYesOption,
+  type YesOption,
+} from './command.ts';
 import { facts, print, printJson } from './output.ts';
 
 const COUNTER = 'mix';
@@ -37,9 +45,8 @@ function keys(): Command {
     'postern remailer keys replace --identity --yes',
   ]);
   return makeCommand('keys', 'The keys of the remailer.', ['postern remailer keys replace']).addCommand(
-    withJsonOption(withDataOption(replace))
+    withYesOption(withJsonOption(withDataOption(replace)))
       .option('--identity', 'the identity key too: for the network it is another remailer then')
-      .option('-y, --yes', 'do not ask')
       .action(replaceKeys),
   );
 }
@@ -68,9 +75,8 @@ async function republish({ data, json }: Options): Promise<void> {
   print(`${answer.descriptors} descriptors are on their way to the directory servers; the log says what they answer.`);
 }
 
-interface ReplaceOptions extends Options {
+interface ReplaceOptions extends Options, YesOption {
   readonly identity?: boolean;
-  readonly yes?: boolean;
 }
 
 async function replaceKeys({ data, json, identity = false, yes }: ReplaceOptions): Promise<void> {

@@ -1,7 +1,7 @@
 // `postern smtp`: what the operator asks of the gateway, as one table of commands. What they do lies in `smtp/`, loaded when run.
 
 import type { Command } from 'commander';
-import { makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand, withDataOption, withJsonOption, withYesOption } from './command.ts';
 
 const operator = () => import('./smtp/operator.ts');
 
@@ -43,7 +43,13 @@ function queue(): Command {
       .action(async (id, options) => (await operator()).retry(id, options)),
   );
   group.addCommand(
-    office('drop', 'Throw a message away. Its sender is not told.', 'postern smtp queue drop 0f3a…')
+    withYesOption(
+      office(
+        'drop',
+        'Throw a message away. Its sender is not told. Asks before it does so.',
+        'postern smtp queue drop 0f3a…',
+      ),
+    )
       .argument('<id>', 'as list shows it')
       .action(async (id, options) => (await operator()).drop(id, options)),
   );

@@ -50,9 +50,9 @@ test('accounts are made by their operator, while the office runs and while it do
   const [listed, ...others] = await operator<Listed[]>('list');
   expect([listed, others]).toMatchObject([{ account: 'alice', publicKey, formerKeys: 1, messages: 1 }, []]);
   expect((await operator<{ domain: string }>('server-key')).domain).toBe('localhost');
-  await operator('remove', 'alice');
+  await operator('remove', 'alice', '--yes');
   expect(await operator('list')).toEqual([]);
-  await expect(operator('remove', 'alice')).rejects.toThrow('no account');
+  await expect(operator('remove', 'alice', '--yes')).rejects.toThrow('no account');
   await expect(operator('add', await alice.file('nonsense', '{}'))).rejects.toThrow('no CMTP account');
 }, 60_000);
 

@@ -70,7 +70,7 @@ test('a letter with files is written, listed, read, saved, moved, flagged and de
   await bob.run('copy', short, 'inbox', '--folder', 'inbox/love letters');
   expect(await bob.run('delete', short, '--folder', 'inbox/love letters')).toBe('deleted 1 message\n');
   await bob.run('folders', 'remove', 'inbox/love letters');
-  expect(await bob.run('delete', '*')).toBe('deleted 1 message\n');
+  expect(await bob.run('delete', '*', '--yes')).toBe('deleted 1 message\n');
   expect(await bob.run('index')).toBe('no messages in /inbox\n');
 });
 
@@ -80,7 +80,7 @@ test('a letter whose sender is not named says so', async () => {
   const [row] = await inbox(bob);
   expect(row?.from).toBeNull();
   expect(await bob.run('read', row?.uuid ?? '')).toContain('somebody at example.org (its domain vouches)');
-  await bob.run('delete', '*');
+  await bob.run('delete', '*', '--yes');
 });
 
 // spec: immp 1.2, 2.8

@@ -144,7 +144,8 @@ test('an operator makes accounts while the office runs and while it does not', a
   await operator('leave', 'sales', 'c');
   await operator('unlink', 'dave', 'carol');
   await operator('passwd', 'dave');
-  expect(await operator('waiting')).toBe('nothing waits\n');
+  const queue = await overhear(() => runPostern(['immp', 'queue', 'list', '--data', folder.path]));
+  expect(queue).toEqual({ status: 0, out: 'nothing waits\n', err: '' });
   await running.close();
 
   await operator('add', 'erin');
@@ -152,8 +153,8 @@ test('an operator makes accounts while the office runs and while it does not', a
   expect(list).toMatch(/carol@example\.net +1 +\d+ B +5 MiB\n/);
   expect(list).toMatch(/dave@example\.net +0 +0 B +2 GiB\n/);
   expect(list).toMatch(/erin@example\.net +0 +0 B +1 GiB\n/);
-  await operator('remove', 'carol');
-  await expect(operator('remove', 'carol')).rejects.toThrow('no mailbox');
+  await operator('remove', 'carol', '--yes');
+  await expect(operator('remove', 'carol', '--yes')).rejects.toThrow('no mailbox');
 }, 60_000);
 
 /** A message from one account to another, past the command line, which is busy. */

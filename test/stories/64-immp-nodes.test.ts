@@ -63,7 +63,7 @@ test('a node, a subscription by a link, what is published, and the end of it', a
   await bob.run('unsubscribe', 'alice/news@example.org');
   expect(await bob.run('subscriptions')).toBe('there are no subscriptions\n');
   expect(await alice.run('publish', 'alice/news@example.org', 'Gone.')).toBe('published to 0 subscribers\n');
-  await alice.run('node', 'remove', 'alice/news@example.org');
+  await alice.run('node', 'remove', 'alice/news@example.org', '--yes');
   expect(await bob.fails('subscribe', 'alice/news@example.org')).toContain('480');
 });
 

@@ -60,15 +60,15 @@ test('a planned key is announced, told to those who do not write, and shown, and
 
   const before = toHex(office.identity.serverKey);
   expect(await keys('show')).toEqual({ key: before });
-  await expect(operator('server-key', 'switch')).rejects.toThrow('no next key is announced');
+  await expect(operator('server-key', 'switch', '--yes')).rejects.toThrow('no next key is announced');
   const planned = await keys('plan');
   expect(planned).toMatchObject({ key: before, visits: [{ domain: 'there.test', state: 'told' }] });
   await expect(operator('server-key', 'plan')).rejects.toThrow('announced already');
   const pins = new Pins(there.post, 'immp');
   expect(await pins.get('here.test')).toMatchObject({ fingerprint: before, next: planned.next?.key });
   await bob.run('check'); // his program hears of it, too
-  await expect(operator('server-key', 'switch')).rejects.toThrow('too short a time');
-  expect(await operator('server-key', 'switch', '--now')).toContain(planned.next?.key);
+  await expect(operator('server-key', 'switch', '--yes')).rejects.toThrow('too short a time');
+  expect(await operator('server-key', 'switch', '--yes', '--now')).toContain(planned.next?.key);
   expect(toHex(office.identity.serverKey)).toBe(planned.next?.key);
 
   await office.close(); // nobody has a conversation from before

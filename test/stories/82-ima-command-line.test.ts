@@ -2,7 +2,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { runPostern } from '../../src/cli/program.ts';
 import { overhear } from '../support/client.ts';
 import { makeDataFolder, postern, startOffice } from '../support/office.ts';
@@ -16,17 +16,23 @@ test('alice writes to bob', async () => {
     return out;
   };
   const ca = ['--folder', at('ca')];
-  await ok('ca', 'init', 'Our village', ...ca);
-  await ok('ca', 'issue', 'post.test', ...ca);
+  expect(await ok('ca', 'init', 'Our village', ...ca)).toBe(`${at('ca/ca.crt')}\n${at('ca/ca.key')}\n`);
+  const issued = { certificate: at('ca/post.test.crt'), key: at('ca/post.test.key') };
+  expect(JSON.parse(await ok('ca', 'issue', 'post.test', '--json', ...ca))).toEqual(issued);
   const config = await readFile(at('postern.toml'), 'utf8');
-  const ima = `[ima]\nhostparts = ["post.test"]\ncert = "${at('ca/post.test.crt')}"\nkey = "${at('ca/post.test.key')}"\nextra_ca = ["${at('ca/ca.crt')}"]\n`;
+  const ima = `[ima]\nhostparts = ["post.test"]\ncert = "${issued.certificate}"\nkey = "${issued.key}"\nextra_ca = ["${at('ca/ca.crt')}"]\n`;
   await writeFile(at('postern.toml'), `[office]\ncounters = ["ima"]\n\n${ima}\n${config}`, { mode: 0o600 });
   await writeFile(at('password'), 'correct horse\n');
   const secret = ['--password-file', at('password')];
   await ok('ima', 'account', 'add', 'alice@post.test', '--keep-sent', ...secret, '--data', folder.path);
   const office = await startOffice(folder.path);
   try {
-    await ok('ima', 'account', 'add', 'bob@post.test', ...secret, '--data', folder.path);
+    vi.stubEnv('POSTERN_NEW_PASSWORD', 'correct horse');
+    await ok('ima', 'account', 'add', 'bob@post.test', '--data', folder.path);
+    const stranger = ['ima', 'account', 'add', 'carol@elsewhere.test', '--data', folder.path];
+    const refused = await overhear(() => runPostern(stranger));
+    expect(refused.err).toContain('elsewhere.test is not a domain of this office');
+    expect(refused.err).toContain('what to do: its domains: post.test; others are added to ima.hostparts');
     const ports = office.ports('IMA');
     const login = (who: string) =>
       ok(
@@ -57,7 +63,13 @@ test('alice writes to bob', async () => {
       { address: 'alice@post.test', messages: 1 },
       { address: 'bob@post.test', messages: 1, unread: 0 },
     ]);
+    const removing = ['ima', 'account', 'remove', 'bob@post.test', '--data', folder.path];
+    expect(await overhear(() => runPostern(removing))).toMatchObject({ status: 2, out: '' });
+    expect(await list()).toHaveLength(2);
+    expect(await ok(...removing, '--yes')).toBe('removed bob@post.test and all its mail\n');
+    expect(await list()).toHaveLength(1);
   } finally {
+    vi.unstubAllEnvs();
     expect(await office.end('SIGTERM')).toBe(0);
   }
 }, 120_000);

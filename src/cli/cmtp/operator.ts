@@ -6,7 +6,8 @@ import { messageOf } from '../../base/errors.ts';
 import { formatSize } from '../../base/text.ts';
 import { readCard } from '../../cmtp/client/card.ts';
 import { askOffice } from '../ask-office.ts';
-import { type DataOption, type JsonOption, UsageError } from '../command.ts';
+import { agreed } from '../ask-person.ts';
+import { type DataOption, type JsonOption, UsageError, type YesOption } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
 
 type Options = DataOption & JsonOption;
@@ -63,7 +64,8 @@ export async function rotate(file: string, options: Options): Promise<void> {
   else print(`${keys.account} has the key ${keys.publicKey}`);
 }
 
-export async function remove(account: string, options: Options): Promise<void> {
+export async function remove(account: string, options: Options & YesOption): Promise<void> {
+  await agreed(`Remove the account ${account} with all its mail?`, options.yes);
   await askOffice(options.data, 'cmtp', 'account.remove', { account });
   if (options.json) printJson({ account, removed: true });
   else print(`removed ${account} and all its mail`);

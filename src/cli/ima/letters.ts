@@ -25,8 +25,8 @@ import { writeInEditor } from '../ask-person.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { AlreadySaid, UsageError } from '../command.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
+import { type PasswordOption, passwordOf } from '../password.ts';
 import { userFolder } from '../user-folder.ts';
-import { type PasswordOption, passwordFrom } from './password.ts';
 
 const tools = { clock: systemClock, random: systemRandom };
 const MAX_SHOWN = 1024 * 1024;
@@ -64,7 +64,7 @@ export async function login(address: string, options: LoginOptions): Promise<voi
     extraCa: ca.map((file) => resolve(file)),
     cert: cert && resolve(cert),
     key: key && resolve(key),
-    ...(cert === '' || options.passwordFile !== undefined ? { password: await passwordFrom(options) } : {}),
+    ...(cert === '' || options.passwordFile !== undefined ? { password: await passwordOf(address, options) } : {}),
     ...(imrp ? { imrp: imrp.endpoint } : {}),
     ...(submission ? { submission: submission.endpoint } : {}),
   };

@@ -1,9 +1,10 @@
 // `postern ima account` and `lists`: what the operator of an office asks it, running or not.
 
 import { askOffice } from '../ask-office.ts';
-import type { DataOption, JsonOption } from '../command.ts';
+import { agreed } from '../ask-person.ts';
+import type { DataOption, JsonOption, YesOption } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
-import { type PasswordOption, passwordFrom } from './password.ts';
+import { newPasswordFor, type PasswordOption } from '../password.ts';
 
 type Options = DataOption & JsonOption;
 
@@ -19,7 +20,7 @@ export async function addAccount(
   options: Options & PasswordOption & { key: string[]; both?: boolean; keepSent?: boolean },
 ): Promise<void> {
   const { key: keys, both, keepSent = false, data } = options;
-  const password = keys.length > 0 && !both ? {} : { password: await passwordFrom(options) };
+  const password = keys.length > 0 && !both ? {} : { password: await newPasswordFor(address, options) };
   const auth = both ? { auth: 'both' } : {};
   const answer = await askOffice(data, 'ima', 'account.add', { address, keys, keepSent, ...password, ...auth });
   if (options.json) printJson(answer);
@@ -29,7 +30,7 @@ export async function addAccount(
 export async function newPassword(address: string, options: Options & PasswordOption): Promise<void> {
   const answer = await askOffice(options.data, 'ima', 'account.passwd', {
     address,
-    password: await passwordFrom(options),
+    password: await newPasswordFor(address, options),
   });
   if (options.json) printJson(answer);
   else print(`${address} has a new password`);
@@ -43,7 +44,8 @@ export async function listAccounts({ data, json }: Options): Promise<void> {
   print(table(['account', 'known by', 'messages', 'unread'], rows));
 }
 
-export async function removeAccount(address: string, options: Options): Promise<void> {
+export async function removeAccount(address: string, options: Options & YesOption): Promise<void> {
+  await agreed(`Remove the account ${address} with all its mail?`, options.yes);
   const answer = await askOffice(options.data, 'ima', 'account.remove', { address });
   if (options.json) printJson(answer);
   else print(`removed ${address} and all its mail`);
@@ -74,14 +76,20 @@ export async function addList(address: string, options: Options & { anyone?: boo
   else print(`made ${address}`);
 }
 
+export async function removeList(address: string, options: Options & YesOption): Promise<void> {
+  await agreed(`Remove the list ${address} with all its subscriptions?`, options.yes);
+  const answer = await askOffice(options.data, 'ima', 'list.remove', { address });
+  if (options.json) printJson(answer);
+  else print(`removed ${address}`);
+}
+
 export async function changeList(
-  wish: 'remove' | 'subscribe' | 'unsubscribe',
+  wish: 'subscribe' | 'unsubscribe',
   address: string,
-  subscriber: string | undefined,
+  subscriber: string,
   options: Options,
 ): Promise<void> {
-  const asked = { address, ...(subscriber === undefined ? {} : { subscriber }) };
-  const answer = await askOffice(options.data, 'ima', `list.${wish}`, asked);
+  const answer = await askOffice(options.data, 'ima', `list.${wish}`, { address, subscriber });
   if (options.json) printJson(answer);
-  else print(wish === 'remove' ? `removed ${address}` : `${wish}d ${subscriber}`);
+  else print(`${wish}d ${subscriber}`);
 }

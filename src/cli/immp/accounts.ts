@@ -14,12 +14,13 @@ import { type SettingWord, settingWord } from '../../immp/wire/kind.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
-import { advised, asUser, courierOf, homeOf, newPasswordFor, passwordOf, type UserOptions } from './client.ts';
+import { newPasswordFor, type PasswordOption, passwordOf } from '../password.ts';
+import { advised, asUser, courierOf, homeOf, type UserOptions } from './client.ts';
 
 const SALT_OCTETS = 16;
 const COST = { N: 32768, r: 8, p: 1 };
 
-interface LoginOptions extends OnlineOptions {
+interface LoginOptions extends OnlineOptions, PasswordOption {
   readonly server?: string;
   readonly device?: string;
   readonly allowK1?: boolean;
@@ -33,7 +34,7 @@ export async function login(text: string, options: LoginOptions): Promise<void> 
   const key = await converse(
     courierOf(home, options),
     account,
-    () => passwordOf(imid),
+    () => passwordOf(formatImid(imid), options),
     async (session) => session.serverKey,
   );
   if ((await store.findAccount(home, imid)) === undefined) await store.saveAccount(home, account);
@@ -54,9 +55,9 @@ export async function logout(text: string, options: OfflineOptions): Promise<voi
 }
 
 /** The server takes a new secret only from somebody who has just logged in.   spec: immp 2.11 */
-export async function newPassword(options: UserOptions): Promise<void> {
+export async function newPassword(options: UserOptions & PasswordOption): Promise<void> {
   await asUser(options, async (session, account) => {
-    const password = await newPasswordFor(formatImid(account.imid), 'POSTERN_NEW_PASSWORD');
+    const password = await newPasswordFor(formatImid(account.imid), options);
     if ([...password].length < 8) throw new UsageError('a password has at least 8 characters');
     const salt = systemRandom.bytes(SALT_OCTETS);
     const h2 = await deriveH2(password, salt, COST);

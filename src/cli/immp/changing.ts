@@ -3,7 +3,8 @@
 import { nearest } from '../../base/text.ts';
 import * as mailbox from '../../immp/client/mailbox.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
-import { UsageError } from '../command.ts';
+import { agreed } from '../ask-person.ts';
+import { UsageError, type YesOption } from '../command.ts';
 import { print, printJson } from '../output.ts';
 import { advised, asUser, folderNamed, type MailboxOptions, messagesNamed } from './client.ts';
 import { offerBlock, sendersOf } from './spam.ts';
@@ -61,7 +62,8 @@ function noFlag(word: string): UsageError {
   );
 }
 
-export async function remove(text: string, options: MessageOptions): Promise<void> {
+export async function remove(text: string, options: MessageOptions & YesOption): Promise<void> {
+  if (text === '*') await agreed(`Delete all messages of ${options.folder}?`, options.yes);
   await change('deleted', options, async (session) => {
     const target = await messagesNamed(session, text, options);
     return mailbox.changed(session, { word: 'MBOX DELETE', target });

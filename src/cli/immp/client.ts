@@ -7,12 +7,12 @@ import { ClientError, type ClientErrorCode } from '../../immp/client/errors.ts';
 import { type Account, type Home, openHome, readAccount, readAddress } from '../../immp/client/home.ts';
 import { index } from '../../immp/client/mailbox.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
-import { formatImid, type Imid } from '../../immp/wire/imid.ts';
+import { formatImid } from '../../immp/wire/imid.ts';
 import { formatTarget, type Target, target as targetKind } from '../../immp/wire/target.ts';
 import { systemResolver } from '../../net/resolver.ts';
-import { askSecret } from '../ask-person.ts';
 import type { OfflineOptions, OnlineOptions } from '../client-options.ts';
 import { UsageError } from '../command.ts';
+import { passwordOf } from '../password.ts';
 import { userFolder } from '../user-folder.ts';
 
 export interface UserOptions extends OnlineOptions {
@@ -48,7 +48,7 @@ export async function asUser<T>(
   return converse(
     courierOf(home, options),
     account,
-    () => passwordOf(account.imid),
+    () => passwordOf(formatImid(account.imid)),
     (session) => work(session, account),
   );
 }
@@ -62,25 +62,6 @@ export async function advised<T>(remedies: Readonly<Record<string, string>>, wor
     if (!(error instanceof ClientError) || error.reply === undefined || remedy === undefined) throw error;
     throw new ClientError(error.code as ClientErrorCode, error.message, { cause: error, reply: error.reply, remedy });
   }
-}
-
-/** $POSTERN_PASSWORD, or what is typed. */
-export async function passwordOf(imid: Imid): Promise<string> {
-  const given = process.env['POSTERN_PASSWORD'] ?? (await askSecret(`Password of ${formatImid(imid)}: `));
-  if (given !== undefined) return given;
-  throw new ClientError('password', 'the password is needed', {
-    remedy: 'run this in a terminal, or set POSTERN_PASSWORD',
-  });
-}
-
-/** A password that is new: taken from the variable, or typed twice. */
-export async function newPasswordFor(name: string, variable: string): Promise<string> {
-  const given = process.env[variable] ?? (await askSecret(`New password of ${name}: `));
-  if (given === undefined) throw new UsageError('a password is needed', `run this in a terminal, or set ${variable}`);
-  if (process.env[variable] === undefined && given !== (await askSecret('The same again: '))) {
-    throw new UsageError('the two passwords differ');
-  }
-  return given;
 }
 
 /** A folder as a person writes it: `inbox/Lists`, `/inbox/Lists` or `:inbox/Lists`; `/` is the mailbox as a whole. */

@@ -3,18 +3,14 @@
 import { readAddress } from '../../immp/client/home.ts';
 import { accountName, canonicalNode, formatImid, type ImidUri, readImidUri } from '../../immp/wire/imid.ts';
 import { agreed } from '../ask-person.ts';
-import { UsageError } from '../command.ts';
+import { UsageError, type YesOption } from '../command.ts';
 import { facts, print } from '../output.ts';
 import { accountOf, homeOf, type UserOptions } from './client.ts';
 import { subscribe } from './nodes.ts';
 import { read } from './reading.ts';
 import { send } from './sending.ts';
 
-interface OpenOptions extends UserOptions {
-  readonly yes?: boolean;
-}
-
-export async function open(text: string, options: OpenOptions): Promise<void> {
+export async function open(text: string, options: UserOptions & YesOption): Promise<void> {
   const uri = readUri(text);
   if (uri.uuid !== undefined && uri.options === undefined) return readLinked(uri, options);
   switch (uri.options?.toLowerCase()) {
@@ -40,7 +36,7 @@ function readUri(text: string): ImidUri {
   return uri;
 }
 
-async function subscribeTo({ node }: ImidUri, options: OpenOptions): Promise<void> {
+async function subscribeTo({ node }: ImidUri, options: UserOptions & YesOption): Promise<void> {
   const { local, domain } = canonicalNode(node);
   const owner = local.split('/').slice(0, -1).join('/');
   if (owner === '') throw new UsageError(`${formatImid(node)} is no published node`);
@@ -57,12 +53,12 @@ async function subscribeTo({ node }: ImidUri, options: OpenOptions): Promise<voi
   await subscribe(formatImid(node), options);
 }
 
-async function compose({ node }: ImidUri, options: OpenOptions): Promise<void> {
+async function compose({ node }: ImidUri, options: UserOptions & YesOption): Promise<void> {
   await agreed(`Write to ${formatImid(node)}?`, options.yes);
   await send([formatImid(node)], { ...options, attach: [], importance: 'normal' });
 }
 
-async function readLinked({ node, uuid }: ImidUri, options: OpenOptions): Promise<void> {
+async function readLinked({ node, uuid }: ImidUri, options: UserOptions & YesOption): Promise<void> {
   const { path = 'inbox', ...imid } = node;
   const own = await accountOf(await homeOf(options), options);
   const mailbox =

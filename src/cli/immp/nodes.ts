@@ -8,7 +8,8 @@ import { readAddress } from '../../immp/client/home.ts';
 import * as client from '../../immp/client/push.ts';
 import { accountName, canonicalNode, formatImid, place } from '../../immp/wire/imid.ts';
 import { uuid as uuidKind } from '../../immp/wire/kind.ts';
-import { UsageError } from '../command.ts';
+import { agreed } from '../ask-person.ts';
+import { UsageError, type YesOption } from '../command.ts';
 import { facts, harmless, print, printJson, table } from '../output.ts';
 import { advised, asUser, type UserOptions } from './client.ts';
 import { harmlessWord, textPart } from './sending.ts';
@@ -89,8 +90,9 @@ export async function createNode(name: string, title: string, options: UserOptio
   else print(`${formatImid(node)} is published as "${title}"`);
 }
 
-export async function removeNode(name: string, options: UserOptions): Promise<void> {
+export async function removeNode(name: string, options: UserOptions & YesOption): Promise<void> {
   const node = client.readNode(name);
+  await agreed(`Remove ${formatImid(node)} with all its subscriptions?`, options.yes);
   await asUser(options, (session) => session.ask({ word: 'PUBLISH REMOVE', node }));
   if (options.json) printJson({ node: formatImid(node), removed: true });
   else print(`${formatImid(node)} is no more`);

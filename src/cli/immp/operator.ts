@@ -2,9 +2,10 @@
 
 import { formatSize, parseSize } from '../../base/text.ts';
 import { askOffice } from '../ask-office.ts';
-import { type DataOption, type JsonOption, UsageError } from '../command.ts';
+import { agreed } from '../ask-person.ts';
+import { type DataOption, type JsonOption, UsageError, type YesOption } from '../command.ts';
 import { print, printJson, table } from '../output.ts';
-import { newPasswordFor } from './client.ts';
+import { newPasswordFor, type PasswordOption } from '../password.ts';
 
 type Options = DataOption & JsonOption;
 
@@ -39,22 +40,23 @@ export async function list({ data, json }: Options): Promise<void> {
   print(table(['mailbox', 'messages', 'size', 'of', 'members or links'], rows));
 }
 
-export async function add(name: string, options: Options & { quota?: string }): Promise<void> {
+export async function add(name: string, options: Options & PasswordOption & { quota?: string }): Promise<void> {
   const quota = options.quota === undefined ? {} : { quota: sizeOf(options.quota) };
-  const password = await newPasswordFor(name, 'POSTERN_NEW_PASSWORD');
+  const password = await newPasswordFor(name, options);
   const answer = (await askOffice(options.data, 'immp', 'account.add', { name, password, ...quota })) as {
     account: string;
   };
   say(options, answer, `made ${answer.account}`);
 }
 
-export async function passwd(name: string, options: Options): Promise<void> {
-  const password = await newPasswordFor(name, 'POSTERN_NEW_PASSWORD');
+export async function passwd(name: string, options: Options & PasswordOption): Promise<void> {
+  const password = await newPasswordFor(name, options);
   const answer = (await askOffice(options.data, 'immp', 'account.passwd', { name, password })) as { account: string };
   say(options, answer, `${answer.account} has a new password`);
 }
 
-export async function remove(name: string, options: Options): Promise<void> {
+export async function remove(name: string, options: Options & YesOption): Promise<void> {
+  await agreed(`Remove ${name} with all its mail?`, options.yes);
   const answer = (await askOffice(options.data, 'immp', 'account.remove', { name })) as { account: string };
   say(options, answer, `removed ${answer.account} and all its mail`);
 }

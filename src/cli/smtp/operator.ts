@@ -2,7 +2,8 @@
 
 import { formatSize } from '../../base/text.ts';
 import { askOffice } from '../ask-office.ts';
-import type { DataOption, JsonOption } from '../command.ts';
+import { agreed } from '../ask-person.ts';
+import type { DataOption, JsonOption, YesOption } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
 
 type Options = DataOption & JsonOption;
@@ -54,7 +55,8 @@ export async function retry(id: string | undefined, { data, json }: Options): Pr
   else print(`${answer.due} ${answer.due === 1 ? 'message is' : 'messages are'} tried now`);
 }
 
-export async function drop(id: string, { data, json }: Options): Promise<void> {
+export async function drop(id: string, { data, json, yes }: Options & YesOption): Promise<void> {
+  await agreed(`Throw away the message ${id}?`, yes);
   await askOffice(data, 'smtp', 'queue.drop', { id });
   if (json) printJson({ id, dropped: true });
   else print(`dropped ${id}`);

@@ -59,7 +59,11 @@ export class Accounts implements Users {
     const { address } = account;
     if (!isAddress(address)) throw new ImaError('usage', `${address} is no address`);
     const host = sameForm(address).slice(address.lastIndexOf('@') + 1);
-    if (!this.#hostparts().includes(host)) throw new ImaError('usage', `${host} is not a domain of this office`);
+    if (!this.#hostparts().includes(host)) {
+      throw new ImaError('usage', `${host} is not a domain of this office`, {
+        remedy: `its domains: ${this.#hostparts().join(', ')}; others are added to ima.hostparts in postern.toml`,
+      });
+    }
     const added = await this.#post.store.documents.put(OWNER, sameForm(address), octets(account), 0);
     if (added === undefined) throw new ImaError('exists', `there is an account ${address} already`);
     await this.#post.store.mailboxes.create({ id: mirrorOf(address), quota: MIRROR_QUOTA });
