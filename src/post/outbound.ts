@@ -37,11 +37,17 @@ export interface Lanes {
 }
 
 const LONGEST_REST = 10 * MINUTE;
-/** Jobs in memory that wait for a place. */
-const MAX_HELD = 256;
-const MAX_HELD_IN_LANE = 32;
-/** When a job comes again for which there was not even room to wait. That counts as an attempt, so a lane like this is asked less. */
-const CROWDED_WAIT = MINUTE;
+/** Jobs in memory that wait for a place: so many that a lane of average speed is never idle while more of it lie in the store. */
+const MAX_HELD = 4096;
+const MAX_HELD_IN_LANE = 1024;
+const MAX_TAKEN_AT_ONCE = 500;
+/** When a job comes again for which there was not even room to wait. */
+const CROWDED_WAIT = 30 * SECOND;
+
+interface Lane {
+  running: number;
+  readonly held: Job[];
+}
 
 export class Outbound {
   readonly #post: Post;
@@ -50,9 +56,11 @@ export class Outbound {
   readonly #running = new Set<Promise<void>>();
   /** The ids of all that are tried or wait for a place. */
   readonly #mine = new Set<string>();
-  /** The places that are taken. */
-  readonly #taken = new Map<string, number>();
-  #held: { readonly job: Job; readonly lane: string }[] = [];
+  /** Those in which something is tried or waits; the one that had its turn last stands last. */
+  readonly #lanes = new Map<string, Lane>();
+  #held = 0;
+  /** Nothing was taken yet: what is leased in the store was so by somebody who is gone. */
+  #isNew = true;
   #loop: Promise<void> | undefined;
   #nudge = new AbortController();
   #unwatch = () => {};
@@ -68,10 +76,7 @@ export class Outbound {
     return this.#post.store.queues.push(this.#options.queue, job);
   }
 
-  /**
-   * Sees to it that a job is tried now: for whoever starts anew and knows what waits. Whoever was at it before is gone, even if
-   * its lease says otherwise.
-   */
+  /** Sees to it that a job is tried now, be it new or put off: for whoever starts anew and knows what waits. */
   async takeUp(id: string, body: Uint8Array): Promise<void> {
     if (await this.push(id, body)) return;
     await this.#post.store.queues.postpone(this.#options.queue, id, this.#post.clock.now());
@@ -93,7 +98,7 @@ export class Outbound {
     while (!this.#stop.signal.aborted) {
       while (this.#room <= 0) await Promise.race(this.#running);
       if ((await this.#take(now)) > 0) continue;
-      if (this.#held.length === 0) break;
+      if (this.#held === 0) break;
       await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
@@ -135,25 +140,33 @@ export class Outbound {
   /** Jobs that may be taken now. */
   get #room(): number {
     const { concurrency = 8, lanes } = this.#options;
-    return concurrency - this.#running.size + (lanes === undefined ? 0 : MAX_HELD - this.#held.length);
+    const room = concurrency - this.#running.size + (lanes === undefined ? 0 : MAX_HELD - this.#held);
+    return Math.min(room, MAX_TAKEN_AT_ONCE);
   }
 
   /** Takes what is due, as much as there is room for, and begins what has a place; how many it took. */
   async #take(now: number): Promise<number> {
     const { clock, store } = this.#post;
     const { queue, lease = 15 * MINUTE, lanes } = this.#options;
+    if (this.#isNew) await store.queues.endLeases(queue, now);
+    this.#isNew = false;
     const jobs = await store.queues.lease(queue, { now, leaseUntil: clock.now() + lease, limit: this.#room });
+    const crowded: string[] = [];
     for (const job of jobs) {
       if (this.#mine.has(job.id)) continue; // its lease has ended while it waits or runs here
-      const lane = this.#laneOf(job);
-      if (lanes && this.#held.filter((held) => held.lane === lane).length >= MAX_HELD_IN_LANE) {
-        await store.queues.postpone(queue, job.id, clock.now() + CROWDED_WAIT);
+      const name = this.#laneOf(job);
+      const lane = this.#lanes.get(name) ?? { running: 0, held: [] };
+      if (lanes && lane.held.length >= MAX_HELD_IN_LANE) {
+        crowded.push(job.id);
         continue;
       }
       this.#mine.add(job.id);
-      this.#held.push({ job, lane });
-      this.#begin();
+      lane.held.push(job);
+      this.#held += 1;
+      this.#lanes.set(name, lane);
     }
+    this.#begin();
+    await Promise.all(crowded.map((id) => store.queues.postpone(queue, id, clock.now() + CROWDED_WAIT)));
     return jobs.length;
   }
 
@@ -165,24 +178,26 @@ export class Outbound {
     }
   }
 
-  /** Begins what waits and has a place now, the first first. */
+  /** Begins what waits and has a place now: in each lane the first first, and the lanes by turns. */
   #begin(): void {
     const { concurrency = 8, lanes } = this.#options;
-    this.#held = this.#held.filter(({ job, lane }) => {
-      const taken = this.#taken.get(lane) ?? 0;
-      if (this.#stop.signal.aborted || this.#running.size >= concurrency || taken >= (lanes?.places ?? 1)) return true;
-      this.#taken.set(lane, taken + 1);
-      this.#track(this.#try(job), lane);
-      return false;
-    });
+    for (const [name, lane] of [...this.#lanes]) {
+      while (lane.running < (lanes?.places ?? 1) && this.#running.size < concurrency && !this.#stop.signal.aborted) {
+        const job = lane.held.shift();
+        if (job === undefined) break;
+        this.#held -= 1;
+        this.#track(this.#try(job), name, lane);
+      }
+    }
   }
 
-  #track(attempt: Promise<void>, lane: string): void {
+  #track(attempt: Promise<void>, name: string, lane: Lane): void {
+    lane.running += 1;
     const tracked = attempt.finally(() => {
       this.#running.delete(tracked);
-      const left = (this.#taken.get(lane) ?? 1) - 1;
-      if (left > 0) this.#taken.set(lane, left);
-      else this.#taken.delete(lane);
+      lane.running -= 1;
+      this.#lanes.delete(name);
+      if (lane.running > 0 || lane.held.length > 0) this.#lanes.set(name, lane);
       this.#begin();
       this.#nudge.abort(); // a place is free
     });
@@ -192,9 +207,10 @@ export class Outbound {
   /** Whoever comes next need not wait for the end of a lease. */
   async #giveBack(): Promise<void> {
     const { clock, store } = this.#post;
-    for (const { job } of this.#held.splice(0)) {
-      await store.queues.postpone(this.#options.queue, job.id, clock.now()).catch(() => {});
-    }
+    const held = [...this.#lanes.values()].flatMap((lane) => lane.held.splice(0));
+    await Promise.all(
+      held.map(({ id }) => store.queues.postpone(this.#options.queue, id, clock.now()).catch(() => {})),
+    );
   }
 
   async #try(job: Job): Promise<void> {

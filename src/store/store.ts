@@ -144,6 +144,8 @@ export interface Queues {
   finish(queue: string, id: string): Promise<boolean>;
   /** Ends the lease; the job is due again at `notBefore`, with `body` in place of its own when given. */
   postpone(queue: string, id: string, notBefore: number, body?: Uint8Array): Promise<boolean>;
+  /** Makes all jobs due that somebody has leased: for whoever starts, and knows that whoever that was is gone. How many these are. */
+  endLeases(queue: string, now: number): Promise<number>;
   /** When the next job falls due (leased ones: when the lease ends); undefined when the queue is empty. */
   nextDue(queue: string): Promise<number | undefined>;
   count(queue: string): Promise<number>;

@@ -48,6 +48,18 @@ export function besideTests(kit: Kit): void {
       expect(await kit.store.queues.postpone(out, 'none', 50)).toBe(false);
     });
 
+    test('end leases for whoever starts anew, and leave what was put off', async () => {
+      for (const id of ['a', 'b', 'c']) await push(id, 10);
+      expect(await lease(10, 1000)).toEqual(['a', 'b', 'c']);
+      await kit.store.queues.postpone(out, 'b', 500);
+      await kit.store.queues.finish(out, 'c');
+      expect(await kit.store.queues.endLeases('none', 20)).toBe(0);
+      expect(await kit.store.queues.endLeases(out, 20)).toBe(1);
+      expect(await lease(19, 1000)).toEqual([]);
+      expect(await lease(20, 1000)).toEqual(['a']);
+      expect(await kit.store.queues.nextDue(out)).toBe(500);
+    });
+
     test('watchers hear of jobs that come and of jobs that are due at another time, in their queue alone', async () => {
       let heard = 0;
       const stop = kit.store.queues.watch(out, () => {

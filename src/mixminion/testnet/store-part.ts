@@ -15,6 +15,7 @@ export function storePart(store: Store, name: string): Store {
       lease: (queue, request) => queues.lease(own(queue), request),
       finish: (queue, id) => queues.finish(own(queue), id),
       postpone: (queue, id, notBefore, body) => queues.postpone(own(queue), id, notBefore, body),
+      endLeases: (queue, now) => queues.endLeases(own(queue), now),
       nextDue: (queue) => queues.nextDue(own(queue)),
       count: (queue) => queues.count(own(queue)),
       watch: (queue, wake) => queues.watch(own(queue), wake),

@@ -175,6 +175,7 @@ function queuesOf({ writer, read }: Engine): Queues {
       const due = checkWhole(notBefore);
       return waking(queue, writer.call('postponeJob', queue, id, due, body ? writer.copy(checkJob(body)) : null));
     },
+    endLeases: async (queue, now) => writer.call('endLeases', queue, checkWhole(now)),
     nextDue: (queue) => read('nextDue', queue),
     count: (queue) => read('countJobs', queue),
     watch: (queue, wake) => watchers.add(queue, wake),

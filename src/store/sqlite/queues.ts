@@ -13,9 +13,16 @@ export function queueWrites(db: Database) {
     db,
     'SELECT id, body, attempts, accepted FROM jobs WHERE queue = ? AND due <= ? ORDER BY due, id LIMIT ?',
   );
-  const hide = prepare(db, 'UPDATE jobs SET due = ?3, attempts = attempts + 1 WHERE queue = ?1 AND id = ?2');
+  const hide = prepare(
+    db,
+    'UPDATE jobs SET due = ?3, attempts = attempts + 1, leased = 1 WHERE queue = ?1 AND id = ?2',
+  );
   const finish = prepare(db, 'DELETE FROM jobs WHERE queue = ? AND id = ?');
-  const postpone = prepare(db, 'UPDATE jobs SET due = ?3, body = coalesce(?4, body) WHERE queue = ?1 AND id = ?2');
+  const postpone = prepare(
+    db,
+    'UPDATE jobs SET due = ?3, body = coalesce(?4, body), leased = 0 WHERE queue = ?1 AND id = ?2',
+  );
+  const endLeases = prepare(db, 'UPDATE jobs SET due = ?2, leased = 0 WHERE queue = ?1 AND leased = 1');
   return {
     pushJob: (queue: string, id: string, body: Uint8Array, accepted: number, notBefore: number): boolean =>
       push.run(queue, id, notBefore, accepted, body) === 1,
@@ -27,6 +34,7 @@ export function queueWrites(db: Database) {
     finishJob: (queue: string, id: string): boolean => finish.run(queue, id) === 1,
     postponeJob: (queue: string, id: string, notBefore: number, body: Uint8Array | null): boolean =>
       postpone.run(queue, id, notBefore, body) === 1,
+    endLeases: (queue: string, now: number): number => endLeases.run(queue, now),
   };
 }
 

@@ -148,8 +148,14 @@ const SECOND = `
   ALTER TABLE gone ADD COLUMN name BLOB;
 `;
 
+// Jobs know whether a lease hides them or their own time.
+const THIRD = `
+  ALTER TABLE jobs ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX jobs_leased ON jobs (queue) WHERE leased = 1;
+`;
+
 /** Step n brings a file of version n to version n + 1. Steps are added at the end and never changed. */
-const STEPS: readonly string[] = [FIRST, SECOND];
+const STEPS: readonly string[] = [FIRST, SECOND, THIRD];
 
 /** Brings the file up to this version of the schema. Throws StoreError `newer` when the file is ahead of it. */
 export function migrate(db: Database): void {

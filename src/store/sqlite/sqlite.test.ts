@@ -116,7 +116,7 @@ describe('the file', () => {
     await store.close();
     tamper(
       file,
-      `DROP INDEX messages_unread; DROP INDEX messages_name; ALTER TABLE messages DROP COLUMN name;
+      `DROP INDEX jobs_leased; ALTER TABLE jobs DROP COLUMN leased; DROP INDEX messages_unread; DROP INDEX messages_name; ALTER TABLE messages DROP COLUMN name;
        ALTER TABLE folders DROP COLUMN unread; ALTER TABLE folders DROP COLUMN modseq;
        ALTER TABLE gone DROP COLUMN folder; ALTER TABLE gone DROP COLUMN name; PRAGMA user_version = 1`,
     );
