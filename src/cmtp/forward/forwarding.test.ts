@@ -106,7 +106,8 @@ const waiting = () => post.store.queues.count('cmtp/forward');
 const kept = async () => (await post.store.usage()).messages;
 /** Turns the clock in small steps, which leave sockets and the store time, until it is done or `ms` are over. */
 async function pass(ms: number, until: () => boolean | Promise<boolean>): Promise<void> {
-  for (let step = 0; step < 400 && !(await until()); step += 1) {
+  for (let step = 0; step < 400; step += 1) {
+    if (await until()) return;
     await clock.advance(ms / 400);
     await new Promise((resolve) => setTimeout(resolve, 3));
   }
