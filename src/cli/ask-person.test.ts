@@ -14,6 +14,8 @@ test.each([
   'ima lists remove club@example.org',
   'smtp queue drop 0f3a',
   'remailer keys replace',
+  'nym shutdown --nym alice',
+  'nymserver close alice',
 ])('postern %s', async (line) => {
   expect(process.stdin.isTTY).toBeFalsy();
   const { status, out, err } = await overhear(() => runPostern(line.split(' ')));

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/text.ts';
 import { gather, online, parseNumber } from './client-options.ts';
-import { makeCommand } from './command.ts';
+import { makeCommand, withYesOption } from './command.ts';
 
 export function nymCommand(): Command {
   const group = makeCommand('nym', 'Have a pseudonym with an ordinary mail address, and stay unknown to its server.', [
@@ -95,7 +95,8 @@ function rotate(): Command {
 function shutdown(): Command {
   const about =
     'Close a nym for ever, by an anonymous mail with its phrase. Any other mail with that phrase does it, too.';
-  return one(makeCommand('shutdown', about, ['postern nym shutdown --show', 'postern nym shutdown --nym alice']))
+  const examples = ['postern nym shutdown --show', 'postern nym shutdown --nym alice'] as const;
+  return withYesOption(one(makeCommand('shutdown', about, examples)))
     .option('--show', 'only show the phrase and where to send it, to be kept somewhere safe')
     .action(async (options) => (await upkeep()).shutdown(options));
 }

@@ -4,7 +4,16 @@ import type { Command } from 'commander';
 import { formatSize } from '../base/text.ts';
 import type { NymStats, NymSummary } from '../nym/server/operator.ts';
 import { askOffice } from './ask-office.ts';
-import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { agreed } from './ask-person.ts';
+import {
+  type DataOption,
+  type JsonOption,
+  makeCommand,
+  withDataOption,
+  withJsonOption,
+  withYesOption,
+  type YesOption,
+} from './command.ts';
 import { facts, print, printJson, table } from './output.ts';
 
 const COUNTER = 'nym';
@@ -33,7 +42,17 @@ export function nymserverCommand(): Command {
       .argument('<nym>', 'its name')
       .action(show),
   );
-  decide('close', 'Close a nym for ever: its mail is deleted, and its name never given out again.', 'closed for ever');
+  const about = 'Close a nym for ever: its mail is deleted, and its name never given out again.';
+  const close = withYesOption(makeCommand('close', about, ['postern nymserver close alice'])).argument(
+    '<nym>',
+    'its name',
+  );
+  group.addCommand(
+    withJsonOption(withDataOption(close)).action(async (nym: string, options: Options & YesOption) => {
+      await agreed(`Close ${nym} for ever, and delete its mail?`, options.yes);
+      await decideOn('close', nym, 'closed for ever', options);
+    }),
+  );
   decide('approve', 'Open a nym that waits for your approval.', 'open');
   decide('refuse', 'Turn down a nym that waits, or was asked for.', 'refused');
   add('stats', 'Show how many nyms there are, and what they take.').action(stats);

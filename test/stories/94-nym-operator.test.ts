@@ -85,8 +85,8 @@ test('an operator sees names, sizes and counts, and decides; no word of his says
   expect((await ask('approve', 'zoe')).text).toBe('zoe is open\n');
   expect((await ask('refuse', 'rex')).text).toBe('rex is refused\n');
   expect(await ask('refuse', 'anna')).toMatchObject({ code: 1 });
-  expect((await ask('close', 'anna')).text).toBe('anna is closed for ever\n');
-  expect(await ask('close', 'anna')).toMatchObject({ code: 1 });
+  expect((await ask('close', 'anna', '--yes')).text).toBe('anna is closed for ever\n');
+  expect(await ask('close', 'anna', '--yes')).toMatchObject({ code: 1 });
   for (const command of [['list'], ['show', 'zoe'], ['stats']]) await ask(...command, '--json');
   expect(JSON.parse((await ask('list', '--json')).text)).toMatchObject([{ nym: 'zoe', state: 'open' }]);
   expect(await again.end('SIGTERM')).toBe(0);

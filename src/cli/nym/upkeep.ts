@@ -7,7 +7,8 @@ import { sleep, systemClock } from '../../base/time.ts';
 import { clockOf } from '../../mixminion/client/client-settings.ts';
 import type { Nyms, Receipt } from '../../nym/holder/nyms.ts';
 import { policyOptions } from '../../nym/policy.ts';
-import { UsageError } from '../command.ts';
+import { agreed } from '../ask-person.ts';
+import { UsageError, type YesOption } from '../command.ts';
 import { openDesk } from '../mix/desk.ts';
 import { readInput } from '../mix/input.ts';
 import { facts, print, printJson } from '../output.ts';
@@ -53,7 +54,8 @@ export async function rotate(options: NymOptions & { readonly identity?: boolean
   else print('the new keys are used when the server has heard of them; old ones open old mail for 90 days');
 }
 
-export async function shutdown(options: NymOptions & { readonly show?: boolean }): Promise<void> {
+export async function shutdown(options: NymOptions & YesOption & { readonly show?: boolean }): Promise<void> {
+  if (!options.show) await agreed(`Close ${options.nym ?? 'the nym'} for ever?`, options.yes);
   const { value } = await withNyms({ ...options, send: options.send && !options.show }, async ({ nyms, client }) => {
     const holder = nyms.find(options.nym);
     const { to, line } = holder.shutdown();
