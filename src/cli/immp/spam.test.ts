@@ -1,16 +1,14 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { overhear } from '../../../test/support/client.ts';
 import type { ImmpSession } from '../../immp/client/session.ts';
 import { offerBlock } from './spam.ts';
 
 const answers: (boolean | undefined)[] = [];
 const asked: string[] = [];
-vi.mock('../ask-person.ts', () => ({
-  askYes: async (question: string) => {
-    asked.push(question);
-    return answers.shift();
-  },
-}));
+const ask = async (question: string) => {
+  asked.push(question);
+  return answers.shift();
+};
 
 function server() {
   const set: unknown[] = [];
@@ -24,7 +22,7 @@ test('whoever sits at a terminal is asked about each sender, and blocks those th
   answers.push(true, false);
   let blocked: string[] = [];
   const { out } = await overhear(async () => {
-    blocked = await offerBlock(session, ['shop@spam.test', '@quiet.test'], {});
+    blocked = await offerBlock(session, ['shop@spam.test', '@quiet.test'], {}, ask);
     return 0;
   });
   expect(blocked).toEqual(['shop@spam.test']);
@@ -37,10 +35,10 @@ test('nobody is asked about more than a few, nor by a script', async () => {
   asked.length = 0;
   const { set, session } = server();
   const many = Array.from({ length: 11 }, (_, number) => `n${number}@spam.test`);
-  const { out } = await overhear(async () => (await offerBlock(session, many, {})).length);
+  const { out } = await overhear(async () => (await offerBlock(session, many, {}, ask)).length);
   expect(out.match(/block\+=/g)).toHaveLength(11);
-  expect(await offerBlock(session, many, { json: true })).toEqual([]);
+  expect(await offerBlock(session, many, { json: true }, ask)).toEqual([]);
   expect(set).toEqual([]);
-  expect(await offerBlock(session, many, { block: true, json: true })).toEqual(many);
+  expect(await offerBlock(session, many, { block: true, json: true }, ask)).toEqual(many);
   expect([asked, set.length]).toEqual([[], 11]);
 });

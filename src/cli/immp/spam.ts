@@ -33,11 +33,12 @@ export async function offerBlock(
   session: ImmpSession,
   senders: readonly string[],
   { block = false, json = false }: Blocking,
+  ask = askYes,
 ): Promise<string[]> {
   const blocked: string[] = [];
   for (const sender of senders) {
     const asks = !block && !json && senders.length <= MOST_ASKED;
-    const wanted = block || (asks && (await askYes(`Take nothing more from ${harmless(sender)}?`)));
+    const wanted = block || (asks && (await ask(`Take nothing more from ${harmless(sender)}?`)));
     if (!wanted) {
       if (!json) print(`to take nothing more from there: postern immp set block+=${harmless(sender)}`);
       continue;
