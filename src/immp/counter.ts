@@ -17,6 +17,7 @@ import { openCarriage } from './xmpp/carriage.ts';
 export const immp: Counter<ImmpSettings> = {
   name: 'immp',
   title: 'IMMP',
+  firstSteps: ['npx postern immp account add alice'],
   chapter: () => import('./chapter.ts').then(({ chapter }) => chapter),
   files: () => import('./files.ts').then(({ files }) => files),
   settings,
