@@ -41,6 +41,7 @@ async function folderWith(name: string, files: Readonly<Record<string, string>>)
 
 const json = JSON.stringify;
 
+// spec: ima 2.11
 describe('make-ima-message', () => {
   test('writes what was asked for', async () => {
     const folder = await folderWith('make', { 'notes.bin': '\x00\x01', 'page.html': '<p>Hi' });

@@ -1,5 +1,5 @@
 // The parsers take exactly what the collected grammar describes: on samples, and on what random hands make of them.
-// spec: ima 2.14
+// spec: ima 2.1, 2.14
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
