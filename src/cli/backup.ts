@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { formatSize } from '../base/text.ts';
-import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { type OfficeOptions, officeCommand } from './command.ts';
 import { facts, print, printJson, showProgress } from './output.ts';
 
 export function backupCommand(): Command {
@@ -10,12 +10,12 @@ export function backupCommand(): Command {
     'Copy mail, keys and configuration into a new folder; the office may go on working. ' +
     'To restore, use a copy of that folder as the data folder.';
   const examples = ['postern backup /mnt/backup/postern-2026-11-22'] as const;
-  return withJsonOption(withDataOption(makeCommand('backup', about, examples)))
+  return officeCommand('backup', about, ...examples)
     .argument('<folder>', 'the folder to make; it must not be there yet')
     .action(backUpOffice);
 }
 
-async function backUpOffice(to: string, { data, json }: DataOption & JsonOption): Promise<void> {
+async function backUpOffice(to: string, { data, json }: OfficeOptions): Promise<void> {
   const [{ backUp }, { dataFolderAt }] = await Promise.all([
     import('../office/backup.ts'),
     import('../office/data-folder.ts'),

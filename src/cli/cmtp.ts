@@ -3,7 +3,7 @@
 
 import type { Command } from 'commander';
 import { gather, offline, online, parseNumber, withOutboxOptions } from './client-options.ts';
-import { makeCommand, withDataOption, withJsonOption, withYesOption } from './command.ts';
+import { makeCommand, officeCommand, withYesOption } from './command.ts';
 import { queueCommand } from './queue.ts';
 
 export function cmtpCommand(): Command {
@@ -175,33 +175,31 @@ function account(): Command {
     'postern cmtp account invite',
     'postern cmtp account list',
   ]);
-  const office = (name: string, about: string, example: string) =>
-    withJsonOption(withDataOption(makeCommand(name, about, [example])));
   group.addCommand(
-    office('list', 'List all accounts.', 'postern cmtp account list').action(async (options) =>
+    officeCommand('list', 'List all accounts.', 'postern cmtp account list').action(async (options) =>
       (await operator()).list(options),
     ),
   );
   const invite = 'Make an invitation, with which one person makes one account.';
   group.addCommand(
-    office('invite', invite, 'postern cmtp account invite alice --days 3')
+    officeCommand('invite', invite, 'postern cmtp account invite alice --days 3')
       .argument('[name]', 'the only name that it is good for')
       .option('--days <number>', 'how long it is good', parseNumber, 7)
       .action(async (name, options) => (await operator()).invite(name, options)),
   );
   group.addCommand(
-    office('add', 'Make an account from a file that its user wrote.', 'postern cmtp account add alice.json')
+    officeCommand('add', 'Make an account from a file that its user wrote.', 'postern cmtp account add alice.json')
       .argument('<file>', 'what `postern cmtp enrol ADDRESS --card FILE` wrote')
       .action(async (file, options) => (await operator()).add(file, options)),
   );
   group.addCommand(
-    office('rotate', 'Give an account new keys from such a file.', 'postern cmtp account rotate alice.json')
+    officeCommand('rotate', 'Give an account new keys from such a file.', 'postern cmtp account rotate alice.json')
       .argument('<file>', 'what `postern cmtp key export FILE` wrote')
       .action(async (file, options) => (await operator()).rotate(file, options)),
   );
   group.addCommand(
     withYesOption(
-      office(
+      officeCommand(
         'remove',
         'Remove an account with all its mail. Asks before it does so.',
         'postern cmtp account remove alice',
@@ -211,9 +209,11 @@ function account(): Command {
       .action(async (name, options) => (await operator()).remove(name, options)),
   );
   group.addCommand(
-    office('server-key', 'Show the key by which others know this server.', 'postern cmtp account server-key').action(
-      async (options) => (await operator()).serverKey(options),
-    ),
+    officeCommand(
+      'server-key',
+      'Show the key by which others know this server.',
+      'postern cmtp account server-key',
+    ).action(async (options) => (await operator()).serverKey(options)),
   );
   return group;
 }

@@ -53,3 +53,10 @@ export function withYesOption(command: Command): Command {
 export function withJsonOption(command: Command): Command {
   return command.option('--json', 'answer with one JSON document');
 }
+
+export type OfficeOptions = DataOption & JsonOption;
+
+/** A command about an office, by its data folder: `--data` and `--json`. */
+export function officeCommand(name: string, about: string, ...examples: readonly [string, ...string[]]): Command {
+  return withJsonOption(withDataOption(makeCommand(name, about, examples)));
+}

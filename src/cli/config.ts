@@ -1,14 +1,7 @@
 // `postern config`: whether the configuration is right, and what it amounts to.
 
 import type { Command } from 'commander';
-import {
-  AlreadySaid,
-  type DataOption,
-  type JsonOption,
-  makeCommand,
-  withDataOption,
-  withJsonOption,
-} from './command.ts';
+import { AlreadySaid, makeCommand, type OfficeOptions, withDataOption, withJsonOption } from './command.ts';
 import { print, printJson } from './output.ts';
 
 export function configCommand(): Command {
@@ -25,7 +18,7 @@ export function configCommand(): Command {
     .addCommand(withJsonOption(withDataOption(show)).action(showIt));
 }
 
-async function checkIt({ data, json }: DataOption & JsonOption): Promise<void> {
+async function checkIt({ data, json }: OfficeOptions): Promise<void> {
   const { check, ConfigError, folder } = await open(data);
   try {
     await check();
@@ -39,7 +32,7 @@ async function checkIt({ data, json }: DataOption & JsonOption): Promise<void> {
   else print(`${folder.config} is right.`);
 }
 
-async function showIt({ data, json }: DataOption & JsonOption): Promise<void> {
+async function showIt({ data, json }: OfficeOptions): Promise<void> {
   const { check, counters } = await open(data);
   const { settings, given } = await check();
   if (json) {

@@ -4,14 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { formatSize } from '../base/text.ts';
 import { systemClock } from '../base/time.ts';
-import {
-  AlreadySaid,
-  type DataOption,
-  type JsonOption,
-  makeCommand,
-  withDataOption,
-  withJsonOption,
-} from './command.ts';
+import { AlreadySaid, makeCommand, type OfficeOptions, withDataOption, withJsonOption } from './command.ts';
 import { facts, print, printJson } from './output.ts';
 
 const MARKS = { ok: 'ok     ', warning: 'WARNING', fault: 'FAULT  ' } as const;
@@ -23,7 +16,7 @@ export function doctorCommand(): Command {
   return withJsonOption(withDataOption(command)).action(examineOffice);
 }
 
-async function examineOffice({ data, json }: DataOption & JsonOption): Promise<void> {
+async function examineOffice({ data, json }: OfficeOptions): Promise<void> {
   const [{ examine }, { measureCrypto }, { dataFolderAt }, { counters }] = await Promise.all([
     import('../office/doctor.ts'),
     import('../office/crypto-speed.ts'),

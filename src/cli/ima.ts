@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { gather, offline, online, parseNumber } from './client-options.ts';
-import { makeCommand, withDataOption, withJsonOption, withYesOption } from './command.ts';
+import { makeCommand, officeCommand, withYesOption } from './command.ts';
 import { withNewPasswordOption, withPasswordOption } from './password.ts';
 
 export function imaCommand(): Command {
@@ -99,7 +99,11 @@ function account(): Command {
   ]);
   group.addCommand(
     withNewPasswordOption(
-      office('add', 'Make an account. With a key it needs no password.', 'postern ima account add alice@example.org'),
+      officeCommand(
+        'add',
+        'Make an account. With a key it needs no password.',
+        'postern ima account add alice@example.org',
+      ),
     )
       .argument('<address>', 'the account')
       .option('--key <digits>', 'the SHA-256 of the key of his certificate; may be given again', gather, [])
@@ -109,19 +113,19 @@ function account(): Command {
   );
   group.addCommand(
     withNewPasswordOption(
-      office('passwd', 'Give an account a new password.', 'postern ima account passwd alice@example.org'),
+      officeCommand('passwd', 'Give an account a new password.', 'postern ima account passwd alice@example.org'),
     )
       .argument('<address>', 'the account')
       .action(async (address, options) => (await operator()).newPassword(address, options)),
   );
   group.addCommand(
-    office('list', 'List all accounts.', 'postern ima account list').action(async (options) =>
+    officeCommand('list', 'List all accounts.', 'postern ima account list').action(async (options) =>
       (await operator()).listAccounts(options),
     ),
   );
   group.addCommand(
     withYesOption(
-      office(
+      officeCommand(
         'remove',
         'Remove an account with all its mail. Asks before it does so.',
         'postern ima account remove alice@example.org',
@@ -139,24 +143,24 @@ function lists(): Command {
     'postern ima lists subscribe club@example.org bob@example.net',
   ]);
   group.addCommand(
-    office('list', 'List all lists.', 'postern ima lists list').action(async (options) =>
+    officeCommand('list', 'List all lists.', 'postern ima lists list').action(async (options) =>
       (await operator()).listLists(options),
     ),
   );
   group.addCommand(
-    office('show', 'Show who has subscribed.', 'postern ima lists show club@example.org')
+    officeCommand('show', 'Show who has subscribed.', 'postern ima lists show club@example.org')
       .argument('<list>', 'its address')
       .action(async (address, options) => (await operator()).showList(address, options)),
   );
   group.addCommand(
-    office('add', 'Make a list.', 'postern ima lists add club@example.org')
+    officeCommand('add', 'Make a list.', 'postern ima lists add club@example.org')
       .argument('<list>', 'its address')
       .option('--anyone', 'let people write to it who have not subscribed')
       .action(async (address, options) => (await operator()).addList(address, options)),
   );
   group.addCommand(
     withYesOption(
-      office(
+      officeCommand(
         'remove',
         'Remove a list with all its subscriptions. Asks before it does so.',
         'postern ima lists remove club@example.org',
@@ -167,7 +171,7 @@ function lists(): Command {
   );
   for (const wish of ['subscribe', 'unsubscribe'] as const) {
     group.addCommand(
-      office(
+      officeCommand(
         wish,
         `${wish === 'subscribe' ? 'Subscribe' : 'Unsubscribe'} somebody without asking him.`,
         `postern ima lists ${wish} club@example.org bob@example.net`,
@@ -180,8 +184,4 @@ function lists(): Command {
     );
   }
   return group;
-}
-
-function office(name: string, about: string, example: string): Command {
-  return withJsonOption(withDataOption(makeCommand(name, about, [example])));
 }

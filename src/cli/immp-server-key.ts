@@ -5,18 +5,10 @@ import type { Visit } from '../immp/visits.ts';
 import type { ServerKeys } from '../office/key-roll.ts';
 import { askOffice } from './ask-office.ts';
 import { agreed } from './ask-person.ts';
-import {
-  type DataOption,
-  type JsonOption,
-  makeCommand,
-  withDataOption,
-  withJsonOption,
-  withYesOption,
-  type YesOption,
-} from './command.ts';
+import { makeCommand, type OfficeOptions, officeCommand, withYesOption, type YesOption } from './command.ts';
 import { facts, print, printJson, table } from './output.ts';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 export function immpServerKeyCommand(): Command {
   const about =
@@ -24,7 +16,7 @@ export function immpServerKeyCommand(): Command {
     'only IMMP can announce the next one.';
   const group = makeCommand('server-key', about, ['postern immp server-key plan', 'postern immp server-key switch']);
   const add = (name: string, what: string) => {
-    const command = withJsonOption(withDataOption(makeCommand(name, what, [`postern immp server-key ${name}`])));
+    const command = officeCommand(name, what, `postern immp server-key ${name}`);
     group.addCommand(command);
     return command;
   };

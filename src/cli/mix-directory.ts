@@ -4,10 +4,10 @@ import type { Command } from 'commander';
 import type { ListedServer } from '../mixminion/authority/controls.ts';
 import type { Vote } from '../mixminion/authority/votes.ts';
 import { askOffice } from './ask-office.ts';
-import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand, type OfficeOptions, officeCommand, withDataOption, withJsonOption } from './command.ts';
 import { facts, print, printJson, table } from './output.ts';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 interface Status {
   readonly fingerprint: string;
@@ -41,7 +41,7 @@ export function directoryCommand(): Command {
   }
   for (const [name, vote, what] of DECISIONS) {
     group.addCommand(
-      withJsonOption(withDataOption(makeCommand(name, what, [`postern directory ${name} Alice`])))
+      officeCommand(name, what, `postern directory ${name} Alice`)
         .argument('<remailer>', 'its nickname, or the fingerprint of its identity key')
         .action((server: string, options: Options) => decide(vote, server, options)),
     );
@@ -54,9 +54,7 @@ export function directoryCommand(): Command {
   group.addCommand(withJsonOption(withDataOption(status)).action(showStatus));
   const renew =
     'Make the directory of today anew, out of what is approved now (the office must run, and nobody else vote).';
-  group.addCommand(
-    withJsonOption(withDataOption(makeCommand('renew', renew, ['postern directory renew']))).action(renewToday),
-  );
+  group.addCommand(officeCommand('renew', renew, 'postern directory renew').action(renewToday));
   return group;
 }
 

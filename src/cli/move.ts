@@ -1,7 +1,7 @@
 // `postern export` and `postern import`: a counter's mailboxes as files, for moving from and to other servers.
 
 import type { Command } from 'commander';
-import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { type OfficeOptions, officeCommand } from './command.ts';
 import { print, printJson, showProgress } from './output.ts';
 
 export function exportCommand(): Command {
@@ -18,10 +18,10 @@ export function importCommand(): Command {
 }
 
 function moving(way: 'export' | 'import', about: string, examples: readonly [string], which: string): Command {
-  return withJsonOption(withDataOption(makeCommand(way, about, examples)))
+  return officeCommand(way, about, ...examples)
     .argument('<counter>', 'whose mailboxes: smallmail, cmtp, immp or ima')
     .argument('<folder>', which)
-    .action(async (counter: string, files: string, { data, json }: DataOption & JsonOption) => {
+    .action(async (counter: string, files: string, { data, json }: OfficeOptions) => {
       const [{ move }, { dataFolderAt }, { counters }, { openSqliteStore }] = await Promise.all([
         import('../office/move.ts'),
         import('../office/data-folder.ts'),

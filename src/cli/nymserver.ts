@@ -6,9 +6,9 @@ import type { NymStats, NymSummary } from '../nym/server/operator.ts';
 import { askOffice } from './ask-office.ts';
 import { agreed } from './ask-person.ts';
 import {
-  type DataOption,
-  type JsonOption,
   makeCommand,
+  type OfficeOptions,
+  officeCommand,
   withDataOption,
   withJsonOption,
   withYesOption,
@@ -18,7 +18,7 @@ import { facts, print, printJson, table } from './output.ts';
 
 const COUNTER = 'nym';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 export function nymserverCommand(): Command {
   const group = makeCommand('nymserver', 'Look after the nyms that this office gives out.', [
@@ -26,7 +26,7 @@ export function nymserverCommand(): Command {
     'postern nymserver approve alice',
   ]);
   const add = (name: string, about: string) => {
-    const command = withJsonOption(withDataOption(makeCommand(name, about, [`postern nymserver ${name}`])));
+    const command = officeCommand(name, about, `postern nymserver ${name}`);
     group.addCommand(command);
     return command;
   };
@@ -38,9 +38,7 @@ export function nymserverCommand(): Command {
   };
   add('list', 'List all nyms.').action(list);
   group.addCommand(
-    withJsonOption(withDataOption(makeCommand('show', 'Show one nym.', ['postern nymserver show alice'])))
-      .argument('<nym>', 'its name')
-      .action(show),
+    officeCommand('show', 'Show one nym.', 'postern nymserver show alice').argument('<nym>', 'its name').action(show),
   );
   const about = 'Close a nym for ever: its mail is deleted, and its name never given out again.';
   const close = withYesOption(makeCommand('close', about, ['postern nymserver close alice'])).argument(

@@ -4,10 +4,10 @@ import { Argument, type Command } from 'commander';
 import { PosternError } from '../base/errors.ts';
 import type { Pin } from '../post/pins.ts';
 import { askOffice } from './ask-office.ts';
-import { type DataOption, type JsonOption, makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand, type OfficeOptions, officeCommand } from './command.ts';
 import { print, printJson, table } from './output.ts';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 /** TLS keys of servers; for IMMP also the OpenPGP keys of domains. */
 const OWNERS = ['cmtp', 'immp', 'immp-openpgp'];
@@ -15,21 +15,17 @@ const OWNERS = ['cmtp', 'immp', 'immp-openpgp'];
 export function pinsCommand(): Command {
   const about = 'The keys of other servers as this office knows them, and what to do when one has changed.';
   const group = makeCommand('pins', about, ['postern pins list cmtp', 'postern pins accept cmtp example.org']);
-  group.addCommand(
-    withJsonOption(withDataOption(makeCommand('list', 'Show them.', ['postern pins list cmtp'])))
-      .addArgument(whose())
-      .action(list),
-  );
+  group.addCommand(officeCommand('list', 'Show them.', 'postern pins list cmtp').addArgument(whose()).action(list));
   const accept = 'Take the key that a server shows now in place of the one that was pinned. Ask its operator first.';
   group.addCommand(
-    withJsonOption(withDataOption(makeCommand('accept', accept, ['postern pins accept cmtp example.org'])))
+    officeCommand('accept', accept, 'postern pins accept cmtp example.org')
       .addArgument(whose())
       .argument('<domain>', 'the other server')
       .action(acceptOne),
   );
   const forget = 'Forget a key; the next one that the server shows is pinned.';
   group.addCommand(
-    withJsonOption(withDataOption(makeCommand('forget', forget, ['postern pins forget cmtp example.org'])))
+    officeCommand('forget', forget, 'postern pins forget cmtp example.org')
       .addArgument(whose())
       .argument('<domain>', 'the other server')
       .action(forgetOne),

@@ -2,13 +2,8 @@
 
 import type { Command } from 'commander';
 import { askOffice } from './ask-office.ts';
-import { makeCommand, withDataOption, withJsonOption } from './command.ts';
+import { makeCommand, type OfficeOptions, officeCommand } from './command.ts';
 import { print, printJson, table } from './output.ts';
-
-interface Options {
-  readonly data: string;
-  readonly json?: boolean;
-}
 
 export function queueCommand(counter: 'cmtp' | 'immp'): Command {
   const [list, retry] = [`postern ${counter} queue list`, `postern ${counter} queue retry example.net`];
@@ -16,22 +11,20 @@ export function queueCommand(counter: 'cmtp' | 'immp'): Command {
     list,
     retry,
   ]);
-  const office = (name: string, about: string, example: string) =>
-    withJsonOption(withDataOption(makeCommand(name, about, [example])));
   group.addCommand(
-    office('list', 'How many messages wait for which domain.', list).action((options: Options) =>
+    officeCommand('list', 'How many messages wait for which domain.', list).action((options: OfficeOptions) =>
       listQueue(counter, options),
     ),
   );
   group.addCommand(
-    office('retry', 'Try now what waits, in place of later.', retry)
+    officeCommand('retry', 'Try now what waits, in place of later.', retry)
       .argument('[domain]', 'only what is for this domain')
-      .action((domain: string | undefined, options: Options) => retryQueue(counter, domain, options)),
+      .action((domain: string | undefined, options: OfficeOptions) => retryQueue(counter, domain, options)),
   );
   return group;
 }
 
-async function listQueue(counter: string, { data, json }: Options): Promise<void> {
+async function listQueue(counter: string, { data, json }: OfficeOptions): Promise<void> {
   const waiting = (await askOffice(data, counter, 'queue.list', {})) as { domain: string; messages: number }[];
   if (json) return printJson(waiting);
   if (waiting.length === 0) return print('nothing waits');
@@ -39,7 +32,7 @@ async function listQueue(counter: string, { data, json }: Options): Promise<void
   print(table(['domain', 'messages'], rows));
 }
 
-async function retryQueue(counter: string, domain: string | undefined, { data, json }: Options): Promise<void> {
+async function retryQueue(counter: string, domain: string | undefined, { data, json }: OfficeOptions): Promise<void> {
   const { due } = (await askOffice(data, counter, 'queue.retry', domain === undefined ? {} : { domain })) as {
     due: number;
   };

@@ -6,9 +6,9 @@ import type { RemailerStatus } from '../mixminion/node/remailer.ts';
 import { askOffice } from './ask-office.ts';
 import { agreed } from './ask-person.ts';
 import {
-  type DataOption,
-  type JsonOption,
   makeCommand,
+  type OfficeOptions,
+  officeCommand,
   withDataOption,
   withJsonOption,
   withYesOption,
@@ -18,7 +18,7 @@ import { facts, print, printJson } from './output.ts';
 
 const COUNTER = 'mix';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 export function remailerCommand(): Command {
   const group = makeCommand('remailer', 'Look after the remailer of this office while it runs.', [
@@ -27,7 +27,7 @@ export function remailerCommand(): Command {
     'postern remailer keys replace',
   ]);
   const add = (name: string, about: string) => {
-    const command = withJsonOption(withDataOption(makeCommand(name, about, [`postern remailer ${name}`])));
+    const command = officeCommand(name, about, `postern remailer ${name}`);
     group.addCommand(command);
     return command;
   };

@@ -1,7 +1,7 @@
 // `postern smtp`: what the operator asks of the gateway, as one table of commands. What they do lies in `smtp/`, loaded when run.
 
 import type { Command } from 'commander';
-import { makeCommand, withDataOption, withJsonOption, withYesOption } from './command.ts';
+import { makeCommand, officeCommand, withYesOption } from './command.ts';
 
 const operator = () => import('./smtp/operator.ts');
 
@@ -12,11 +12,11 @@ export function smtpCommand(): Command {
   ]);
   const dkim = 'Show what the name service has to say, so that others believe mail from here.';
   group.addCommand(
-    office('dkim', dkim, 'postern smtp dkim').action(async (options) => (await operator()).showDkim(options)),
+    officeCommand('dkim', dkim, 'postern smtp dkim').action(async (options) => (await operator()).showDkim(options)),
   );
   const test = 'Send a short message through a running office.';
   group.addCommand(
-    office('send-test', test, 'postern smtp send-test you@example.net')
+    officeCommand('send-test', test, 'postern smtp send-test you@example.net')
       .argument('<address>', 'the reader')
       .option('-f, --from <address>', 'the sender (default: smtp.postmaster)')
       .action(async (address, options) => (await operator()).sendTest(address, options)),
@@ -28,23 +28,23 @@ export function smtpCommand(): Command {
 function queue(): Command {
   const group = makeCommand('queue', 'Mail that waits to leave.', ['postern smtp queue list']);
   group.addCommand(
-    office('list', 'List what waits.', 'postern smtp queue list').action(async (options) =>
+    officeCommand('list', 'List what waits.', 'postern smtp queue list').action(async (options) =>
       (await operator()).listQueue(options),
     ),
   );
   group.addCommand(
-    office('show', 'Show what became of each recipient so far.', 'postern smtp queue show 0f3a…')
+    officeCommand('show', 'Show what became of each recipient so far.', 'postern smtp queue show 0f3a…')
       .argument('<id>', 'as list shows it')
       .action(async (id, options) => (await operator()).showMessage(id, options)),
   );
   group.addCommand(
-    office('retry', 'Try one message now, or all of them.', 'postern smtp queue retry')
+    officeCommand('retry', 'Try one message now, or all of them.', 'postern smtp queue retry')
       .argument('[id]', 'as list shows it')
       .action(async (id, options) => (await operator()).retry(id, options)),
   );
   group.addCommand(
     withYesOption(
-      office(
+      officeCommand(
         'drop',
         'Throw a message away. Its sender is not told. Asks before it does so.',
         'postern smtp queue drop 0f3a…',
@@ -62,24 +62,20 @@ function suppress(): Command {
     'postern smtp suppress add @example.com',
   ]);
   group.addCommand(
-    office('list', 'List all of them.', 'postern smtp suppress list').action(async (options) =>
+    officeCommand('list', 'List all of them.', 'postern smtp suppress list').action(async (options) =>
       (await operator()).listSuppressed(options),
     ),
   );
   const who = 'an address, or @ and a domain';
   group.addCommand(
-    office('add', 'Send nothing there from now on.', 'postern smtp suppress add carol@example.net')
+    officeCommand('add', 'Send nothing there from now on.', 'postern smtp suppress add carol@example.net')
       .argument('<address>', who)
       .action(async (address, options) => (await operator()).suppress(address, options)),
   );
   group.addCommand(
-    office('remove', 'Send there again.', 'postern smtp suppress remove carol@example.net')
+    officeCommand('remove', 'Send there again.', 'postern smtp suppress remove carol@example.net')
       .argument('<address>', who)
       .action(async (address, options) => (await operator()).allow(address, options)),
   );
   return group;
-}
-
-function office(name: string, about: string, example: string): Command {
-  return withJsonOption(withDataOption(makeCommand(name, about, [example])));
 }

@@ -2,23 +2,16 @@
 
 import type { Command } from 'commander';
 import { formatSize } from '../base/text.ts';
-import {
-  AlreadySaid,
-  type DataOption,
-  type JsonOption,
-  makeCommand,
-  withDataOption,
-  withJsonOption,
-} from './command.ts';
+import { AlreadySaid, type OfficeOptions, officeCommand } from './command.ts';
 import { print, printJson, showProgress } from './output.ts';
 
 export function verifyCommand(): Command {
   const about = 'Read everything and check every digest: of the office, running or not, or of a backup of it.';
   const examples = ['postern verify', 'postern verify --data /mnt/backup/postern-2026-11-22'] as const;
-  return withJsonOption(withDataOption(makeCommand('verify', about, examples))).action(verify);
+  return officeCommand('verify', about, ...examples).action(verify);
 }
 
-async function verify({ data, json }: DataOption & JsonOption): Promise<void> {
+async function verify({ data, json }: OfficeOptions): Promise<void> {
   const [{ verifyOffice }, { dataFolderAt }, { counters }] = await Promise.all([
     import('../office/verify.ts'),
     import('../office/data-folder.ts'),

@@ -7,10 +7,10 @@ import { formatSize } from '../../base/text.ts';
 import { readCard } from '../../cmtp/client/card.ts';
 import { askOffice } from '../ask-office.ts';
 import { agreed } from '../ask-person.ts';
-import { type DataOption, type JsonOption, UsageError, type YesOption } from '../command.ts';
+import { type OfficeOptions, UsageError, type YesOption } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 interface Listed {
   readonly account: string;

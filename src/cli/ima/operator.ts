@@ -2,11 +2,11 @@
 
 import { askOffice } from '../ask-office.ts';
 import { agreed } from '../ask-person.ts';
-import type { DataOption, JsonOption, YesOption } from '../command.ts';
+import type { OfficeOptions, YesOption } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
 import { newPasswordFor, type PasswordOption } from '../password.ts';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 interface Listed {
   readonly address: string;

@@ -3,11 +3,11 @@
 import { formatSize, parseSize } from '../../base/text.ts';
 import { askOffice } from '../ask-office.ts';
 import { agreed } from '../ask-person.ts';
-import { type DataOption, type JsonOption, UsageError, type YesOption } from '../command.ts';
+import { type OfficeOptions, UsageError, type YesOption } from '../command.ts';
 import { print, printJson, table } from '../output.ts';
 import { newPasswordFor, type PasswordOption } from '../password.ts';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 interface Listed {
   readonly accounts: readonly {

@@ -3,10 +3,10 @@
 import { formatSize } from '../../base/text.ts';
 import { askOffice } from '../ask-office.ts';
 import { agreed } from '../ask-person.ts';
-import type { DataOption, JsonOption, YesOption } from '../command.ts';
+import type { OfficeOptions, YesOption } from '../command.ts';
 import { facts, print, printJson, table } from '../output.ts';
 
-type Options = DataOption & JsonOption;
+type Options = OfficeOptions;
 
 interface Waiting {
   readonly id: string;
